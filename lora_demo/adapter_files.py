@@ -1,0 +1,117 @@
+"""Adapters as files: `.safetensors` with its spec inside, and the article's `lora.pth`."""
+
+import json
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lora_demo.adapters import Adapter, AdapterSpec, Placement, lora_shape, new_adapter
+from lora_demo.backbones import FrozenModel
+from lora_demo.errors import AdapterFileError
+
+MAX_FILE_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
+METADATA_KEY = "lora_demo.spec"
+
+
+def save_adapter(adapter: Adapter, path: Path | str) -> Path:
+    """Write A (m, r) and B (r, n): `.pth` is a plain state_dict, `.safetensors` adds the spec."""
+    path = Path(path)
+    tensors = {name: tensor.detach().clone() for name, tensor in adapter.lora.state_dict().items()}
+    if path.suffix == ".safetensors":
+        save_file(tensors, path, metadata={METADATA_KEY: json.dumps(asdict(adapter.spec))})
+    elif path.suffix == ".pth":
+        torch.save(tensors, path)
+    else:
+        raise AdapterFileError(f"“{path.name}” must end in .safetensors or .pth.")
+    return path
+
+
+def read_adapter_spec(path: Path | str) -> AdapterSpec | None:
+    """The spec that a `.safetensors` file carries; None for a `.pth` file, which has none."""
+    return _read(Path(path))[0]
+
+
+def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
+    """Read either file onto `model`; nothing in it is executed.
+
+    A `.pth` file does not say what it is: its shapes tell the placement, and what it was taught
+    stays unknown. Raises `AdapterFileError` where the file is no LoRA or does not fit the model.
+    """
+    path = Path(path)
+    spec, tensors = _read(path)
+    spec = spec or _guess_spec(path, tensors, model)
+    if spec.model_name != model.name:
+        raise AdapterFileError(
+            f"“{path.name}” was trained on {spec.model_name}, and the base model here is "
+            f"{model.name}. Choose {spec.model_name}, then load the file again."
+        )
+    m, n = lora_shape(spec.placement, model)
+    expected = {"A": (m, spec.rank), "B": (spec.rank, n)}
+    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    if found != expected:
+        raise AdapterFileError(
+            f"“{path.name}” does not fit {model.title}: it holds {found}, and {expected} is needed."
+        )
+    if not set(spec.class_names) <= set(model.categories):
+        raise AdapterFileError(
+            f"“{path.name}” was taught a class that {model.title} does not have."
+        )
+    adapter = new_adapter(spec, model)
+    adapter.lora.load_state_dict(tensors)
+    return adapter
+
+
+def _read(path: Path) -> tuple[AdapterSpec | None, dict[str, Tensor]]:
+    readers = {".safetensors": _read_safetensors, ".pth": _read_pth}
+    if path.suffix not in readers:
+        raise AdapterFileError(
+            f"“{path.name}” is no LoRA file: its name must end in .safetensors or .pth."
+        )
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise AdapterFileError(
+            f"“{path.name}” has {path.stat().st_size / 2**20:.0f} MB. A LoRA of this app has at "
+            f"most {MAX_FILE_BYTES // 2**20} MB, so this is another file."
+        )
+    try:
+        spec, tensors = readers[path.suffix](path)
+        for tensor in tensors.values():
+            if tensor.dtype != torch.float32 or not tensor.isfinite().all():
+                raise ValueError("not finite 32-bit numbers")
+    except Exception as error:  # foreign files make the readers raise anything
+        raise AdapterFileError(
+            f"“{path.name}” cannot be read as a LoRA: it is damaged, cut short or something else. "
+            "Choose a file that was saved here."
+        ) from error
+    return spec, tensors
+
+
+def _read_safetensors(path: Path) -> tuple[AdapterSpec, dict[str, Tensor]]:
+    with safe_open(path, framework="pt") as file:
+        values = json.loads(file.metadata()[METADATA_KEY])
+        tensors = {name: file.get_tensor(name) for name in ("A", "B")}
+    values["class_names"] = tuple(values["class_names"])
+    return AdapterSpec(**values), tensors
+
+
+def _read_pth(path: Path) -> tuple[None, dict[str, Tensor]]:
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
+            raise ValueError("unpacks to more than it may")
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    return None, {str(name): tensor for name, tensor in tensors.items()}
+
+
+def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:
+    shapes = {lora_shape(placement, model)[0]: placement for placement in Placement}
+    a = tensors.get("A")
+    if a is None or a.ndim != 2 or a.shape[0] not in shapes:
+        raise AdapterFileError(
+            f"“{path.name}” holds no LoRA that fits {model.title}: a tensor “A” of {list(shapes)} "
+            "rows is needed."
+        )
+    return AdapterSpec(model.name, shapes[a.shape[0]], a.shape[1])

