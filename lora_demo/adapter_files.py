@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lora_demo.adapters import Adapter, AdapterSpec, Placement, lora_shape, new_adapter
+from lora_demo.adapters import MAX_RANK, Adapter, AdapterSpec, Placement, lora_shape, new_adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import AdapterFileError
 
@@ -108,10 +108,10 @@ def _read_pth(path: Path) -> tuple[None, dict[str, Tensor]]:
 
 def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:
     shapes = {lora_shape(placement, model)[0]: placement for placement in Placement}
-    a = tensors.get("A")
-    if a is None or a.ndim != 2 or a.shape[0] not in shapes:
+    rows, rank = (*tensors.get("A", torch.empty(0)).shape, 0, 0)[:2]
+    if rows not in shapes or not 1 <= rank <= MAX_RANK:
         raise AdapterFileError(
-            f"“{path.name}” holds no LoRA that fits {model.title}: a tensor “A” of {list(shapes)} "
-            "rows is needed."
+            f"“{path.name}” holds no LoRA that fits {model.title}: a matrix “A” with "
+            f"{' or '.join(f'{m:,}' for m in shapes)} rows and up to {MAX_RANK} columns is needed."
         )
-    return AdapterSpec(model.name, shapes[a.shape[0]], a.shape[1])
+    return AdapterSpec(model.name, shapes[rows], rank)

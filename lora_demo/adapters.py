@@ -38,9 +38,9 @@ class AdapterSpec:
                 f"placement is “{self.placement}”. Choose one of: "
                 f"{', '.join(placement.value for placement in Placement)}."
             )
-        if not 1 <= self.rank <= MAX_RANK:
+        if not (isinstance(self.rank, int) and 1 <= self.rank <= MAX_RANK):
             raise LoraDemoError(f"rank is {self.rank}. Choose a whole number from 1 to {MAX_RANK}.")
-        if not 0 <= self.seed < 2**63:
+        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**63):
             raise LoraDemoError(f"seed is {self.seed}. Choose a whole number from 0 to 2^63 - 1.")
         object.__setattr__(self, "placement", Placement(self.placement))
 

@@ -76,8 +76,12 @@ def _cut_vgg19(network: nn.Module) -> tuple[nn.Sequential, nn.Linear]:
 
 
 def _efficientnet_names(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The package's tensors have names of their own, but stand in timm's order."""
-    return dict(zip(network.state_dict(), tensors.values(), strict=True))
+    """The package's tensors have names of their own, but stand in timm's order.
+
+    Its last matrix is stored column by column, for which other sums in another order are used.
+    """
+    rows_first = (tensor.contiguous() for tensor in tensors.values())
+    return dict(zip(network.state_dict(), rows_first, strict=True))
 
 
 def _cut_efficientnet(network: nn.Module) -> tuple[nn.Sequential, nn.Linear]:
@@ -123,7 +127,7 @@ def load_model(name: str, weights: Path | str | None = None) -> FrozenModel:
     `weights` names a file in place of the usual sources. Raises `WeightsError` where the weights
     are missing, cut short or another network's.
     """
-    if name not in BASE_MODELS:
+    if name not in list(BASE_MODELS):
         raise LoraDemoError(f"“{name}” is no base model. Choose one of: {', '.join(BASE_MODELS)}.")
     path = Path(weights) if weights else BASE_MODELS[name].find_weights()
     with _loading:

@@ -42,7 +42,7 @@ def compare(
     model: FrozenModel, features: Features, adapter: Adapter | None = None, strength: float = 1.0
 ) -> Comparison:
     """One picture, base against base + LoRA. Without an adapter both sides are the base model's."""
-    if not 0 <= strength <= MAX_STRENGTH:  # refuses NaN, too
+    if not (isinstance(strength, (int, float)) and 0 <= strength <= MAX_STRENGTH):  # no NaN, too
         raise LoraDemoError(f"strength is {strength}. Choose a number from 0 to {MAX_STRENGTH:g}.")
     if adapter and adapter.spec.model_name != model.name:
         raise LoraDemoError(

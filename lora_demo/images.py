@@ -14,6 +14,7 @@ MAX_FILE_BYTES = 15 * 2**20
 MAX_PIXELS = 50_000_000  # decoded: 150 MB as RGB
 MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
 MAX_PICTURES = 1000
+MAX_NAME_LENGTH = 100
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
 _SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
 
@@ -84,6 +85,7 @@ def open_image(path: Path | str) -> Image.Image:
 
 def find_category(name: str, categories: Sequence[str]) -> str:
     """The category that `name` means (case and underscores forgiven), or the nearest ones named."""
+    name = str(name)[:MAX_NAME_LENGTH]  # looking for near names takes time with every letter
     if name in categories:
         return name
     by_plain_name = {_plain(category): category for category in reversed(categories)}

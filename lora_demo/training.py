@@ -24,11 +24,12 @@ class TrainingSettings:
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
-        if not 1 <= self.epochs <= MAX_EPOCHS:
+        if not (isinstance(self.epochs, int) and 1 <= self.epochs <= MAX_EPOCHS):
             raise LoraDemoError(
                 f"epochs is {self.epochs}. Choose a whole number from 1 to {MAX_EPOCHS:,}."
             )
-        if not 0 < self.learning_rate <= MAX_LEARNING_RATE:  # refuses NaN, too
+        number = isinstance(self.learning_rate, (int, float))
+        if not (number and 0 < self.learning_rate <= MAX_LEARNING_RATE):  # refuses NaN, too
             raise LoraDemoError(
                 f"learning_rate is {self.learning_rate}. Choose a number above 0 and at most "
                 f"{MAX_LEARNING_RATE:g}; 0.001 is a good start."

@@ -1,0 +1,47 @@
+"""What the visitor is told and how often; and what the visitor sends, checked."""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import gradio as gr
+from gradio.utils import get_upload_folder
+
+from lora_demo.errors import LoraDemoError
+
+# For every event: no spinner over what it changes, and no endpoint for clients.
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+SHOW_SECONDS = 0.25  # between updates of the page; browsers fall behind at more
+Step = TypeVar("Step")
+
+
+@contextmanager
+def visitor_errors() -> Iterator[None]:
+    """A core error becomes a message on the page, word for word, and ends the event."""
+    try:
+        yield
+    except LoraDemoError as error:
+        raise gr.Error(str(error), duration=20, print_exception=False) from error
+
+
+def throttle(steps: Iterable[Step]) -> Iterator[Step]:
+    """The first step, then the newest one at most four times a second, and always the last."""
+    shown_at, waiting = 0.0, None
+    for step in steps:
+        waiting = step
+        if time.monotonic() - shown_at >= SHOW_SECONDS:
+            yield step
+            shown_at, waiting = time.monotonic(), None
+    if waiting is not None:
+        yield waiting
+
+
+def uploaded(path: object) -> Path:
+    """The path, where it lies in the folder of uploads; Gradio 6.31 lets clients name any file."""
+    root = Path(get_upload_folder()).resolve()
+    resolved = Path(str(path)).resolve()
+    if not (resolved.is_relative_to(root) and resolved.is_file()):
+        raise LoraDemoError("That file was not uploaded here. Add it to the page once more.")
+    return resolved

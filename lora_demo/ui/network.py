@@ -1,0 +1,62 @@
+"""Which frozen network is taught: the choice, and the download of VGG-19."""
+
+from collections.abc import Iterator
+
+import gradio as gr
+
+from lora_demo.backbones import BASE_MODELS, load_model
+from lora_demo.errors import WeightsError
+from lora_demo.ui.feedback import QUIET, throttle
+from lora_demo.ui.notes import download_note, network_line, problem
+from lora_demo.weights import VGG19_MEGABYTES, download_vgg19
+
+BUILT_IN = "efficientnet_lite0"
+
+
+def build_network(demo: gr.Blocks) -> gr.State:
+    """The name of the network in use: VGG-19 where its weights are here, else the built-in one."""
+    in_use = gr.State(BUILT_IN)
+    with gr.Column(elem_classes="card network"):
+        line = gr.HTML(network_line(load_model(BUILT_IN)))
+        with gr.Accordion("Choose another network", open=False):
+            wish = gr.Radio(
+                [(f"{row.title}, {row.about}", name) for name, row in BASE_MODELS.items()],
+                value=BUILT_IN,
+                label="The frozen network",
+                info="It learned 1,000 kinds of things from a million photos (ImageNet). Frozen: "
+                "nothing that you do here changes it.",
+                elem_id="network",
+            )
+            download = gr.Button(
+                f"Download VGG-19 ({VGG19_MEGABYTES} MB, once)", visible=False, elem_id="download"
+            )
+            status = gr.HTML()
+    outputs = [in_use, wish, download, status]
+    demo.load(lambda: (*_choose("vgg19")[:3], ""), None, outputs, **QUIET)
+    wish.input(_choose, wish, outputs, **QUIET)
+    download.click(_download, None, outputs, concurrency_id="download", **QUIET)
+    in_use.change(_show, in_use, [wish, line], **QUIET)
+    return in_use
+
+
+def _choose(name: str) -> tuple:
+    """Take that network if it can be loaded, else the built-in one, and say why."""
+    try:
+        load_model(name)
+    except WeightsError as error:
+        return BUILT_IN, BUILT_IN, gr.update(visible=True, interactive=True), problem(error)
+    return name, name, gr.skip(), ""
+
+
+def _show(name: str) -> tuple[str, str]:
+    return name, network_line(load_model(name))
+
+
+def _download() -> Iterator[tuple]:
+    unchanged = gr.skip(), gr.skip()
+    try:
+        for progress in throttle(download_vgg19()):
+            yield *unchanged, gr.update(interactive=False), download_note(progress)
+        yield *_choose("vgg19")[:2], gr.update(visible=False), ""
+    except WeightsError as error:
+        yield *unchanged, gr.update(interactive=True), problem(error)

@@ -1,0 +1,97 @@
+"""Records of the core as sentences for the page. Pure: nothing is done here."""
+
+from html import escape
+
+from lora_demo.adapters import AdapterSpec
+from lora_demo.backbones import FrozenModel
+from lora_demo.errors import LoraDemoError
+from lora_demo.training import FitProgress
+from lora_demo.weights import DownloadProgress
+
+
+def step(number: int, title: str, text: str) -> str:
+    """The heading of a step."""
+    return f'<div class="step"><b>{number}</b><div><h2>{title}</h2><p>{text}</p></div></div>'
+
+
+def note(text: str, kind: str = "info") -> str:
+    """One line that tells how things stand; `kind` is info, busy, good or bad."""
+    return f'<div class="note note-{kind}" role="status">{text}</div>'
+
+
+def problem(error: LoraDemoError) -> str:
+    return note(escape(str(error)), "bad")
+
+
+def network_line(model: FrozenModel) -> str:
+    return (
+        f'<p class="network-line">You teach <b>{escape(model.title)}</b>: '
+        f"{model.parameter_count:,} numbers, all of them frozen.</p>"
+    )
+
+
+def progress_note(progress: FitProgress) -> str:
+    """How far reading or training is, in words, with a bar and the time left."""
+    if progress.adapter is None:
+        seen = progress.pictures_read + len(progress.refused)
+        share = seen / progress.pictures
+        text = f"Looking at picture {min(seen + 1, progress.pictures)} of {progress.pictures}"
+    else:
+        share = len(progress.points) / progress.epochs
+        text = f"Practising: round {len(progress.points)} of {progress.epochs}"
+    left = progress.seconds_left
+    if left is not None:
+        text += f" · {_duration(left)} left"
+    return note(f"{text}{_bar(share)}", "busy")
+
+
+def end_note(progress: FitProgress, stopped: bool) -> str:
+    """What happened, in words: how long, what was learned, which files were left out."""
+    if progress.adapter is None:
+        return note("Stopped while looking at the pictures. Nothing was learned this time.", "info")
+    first, last = progress.points[0], progress.points[-1]
+    rounds = f"{len(progress.points)} of {progress.epochs}" if stopped else f"{progress.epochs}"
+    lead = "Stopped; what was learned is kept." if stopped else "Done!"
+    names = ", ".join(f"“{escape(name)}”" for name in progress.adapter.spec.class_names)
+    text = (
+        f"<b>{lead}</b> {rounds} rounds with {_pictures(progress.pictures_read)} took "
+        f"{_duration(last.seconds)}. The mistake (loss) went from {first.loss:.2f} to "
+        f"{last.loss:.2f}. Now see in step 4 whether it knows {names} in a new picture."
+    )
+    if progress.refused:
+        items = "".join(f"<li>{escape(str(error))}</li>" for error in progress.refused)
+        text += f"<p><b>Left out:</b></p><ul>{items}</ul>"
+    return note(text, "info" if stopped else "good")
+
+
+def download_note(progress: DownloadProgress) -> str:
+    done, total = progress.bytes_read / 2**20, progress.bytes_total / 2**20
+    text = f"Downloading VGG-19 from {progress.source}: {done:.0f} of {total:.0f} MB"
+    return note(f"{text}{_bar(min(done / total, 1))}", "busy")
+
+
+def loaded_note(spec: AdapterSpec, file_name: str) -> str:
+    names = ", ".join(spec.class_names) or "something that the file does not tell"
+    return note(
+        f"“{escape(file_name)}” is loaded: it was taught {escape(names)}, with rank {spec.rank}. "
+        "See what it answers in step 4.",
+        "good",
+    )
+
+
+def nothing_to_compare() -> str:
+    return note("Choose a picture above: what the network says of it appears here.")
+
+
+def _bar(share: float) -> str:
+    return f'<span class="bar"><i style="width:{share:.0%}"></i></span>'
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def _pictures(count: int) -> str:
+    return "1 picture" if count == 1 else f"{count:,} pictures"

@@ -1,0 +1,38 @@
+"""The whole page: its steps in order, and what one step tells the next."""
+
+import gradio as gr
+from PIL import Image
+
+from lora_demo.images import MAX_PIXELS
+from lora_demo.ui.api import publish_api
+from lora_demo.ui.keep import build_keep
+from lora_demo.ui.look import INTRODUCTION
+from lora_demo.ui.network import build_network
+from lora_demo.ui.pictures import build_pictures
+from lora_demo.ui.practice import build_practice
+from lora_demo.ui.trial import build_trial
+
+FORGET_SECONDS = 3600  # uploads and adapter files on disk
+
+
+def build_app() -> gr.Blocks:
+    """The Gradio app; `LAUNCH` holds the settings that it is to be launched with."""
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this, in Gradio's code, too
+    with gr.Blocks(title="Teach a frozen network", delete_cache=(600, FORGET_SECONDS)) as demo:
+        adapter = gr.State(None)
+        gr.HTML(INTRODUCTION)
+        network = build_network(demo)
+        with gr.Row(elem_classes="steps"):
+            with gr.Column(min_width=320):
+                pictures = build_pictures()
+            with gr.Column(min_width=320):
+                trained = build_practice(network, pictures, adapter)
+        trial = build_trial(network, adapter)
+        keep = build_keep(network, adapter)
+        for set_name, button in pictures.sets.items():
+            trial.offer_when(button, set_name)
+        trial.compare_after(trained)
+        trial.compare_after(keep.loaded)
+        keep.offer_after(trained, adapter)
+        publish_api()
+    return demo

@@ -1,0 +1,140 @@
+"""Step 3: rank and settings, training that can be watched and stopped."""
+
+import threading
+from collections.abc import Iterator
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.adapters import MAX_RANK, AdapterSpec, Placement, adapter_size
+from lora_demo.backbones import load_model
+from lora_demo.errors import LoraDemoError
+from lora_demo.training import MAX_EPOCHS, MAX_LEARNING_RATE, TrainingSettings, train
+from lora_demo.ui.charts import loss_plot, size_card
+from lora_demo.ui.feedback import QUIET, throttle
+from lora_demo.ui.notes import end_note, note, problem, progress_note, step
+from lora_demo.ui.pictures import Pictures, to_labelled
+
+PLACEMENTS = {
+    Placement.PIXELS: "On the pixels, as in the article",
+    Placement.HEAD: "On the last layer, where the network has already seen what is in the picture",
+}
+DEFAULT_SPEC, DEFAULT_SETTINGS = AdapterSpec("efficientnet_lite0"), TrainingSettings()
+
+
+def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> Dependency:
+    """Returns the event that follows every training, however it ended."""
+    with gr.Column(elem_classes="card"):
+        gr.HTML(step(3, "Let it practise", "Only the LoRA learns. The network stays as it is."))
+        rank = gr.Slider(
+            1,
+            MAX_RANK,
+            DEFAULT_SPEC.rank,
+            step=1,
+            label="Rank",
+            info="How big the LoRA is: a small table of numbers beside the frozen network.",
+            elem_id="rank",
+        )
+        size = gr.HTML(
+            _size(DEFAULT_SPEC.model_name, DEFAULT_SPEC.placement.value, DEFAULT_SPEC.rank),
+            elem_id="size",
+        )
+        start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
+        stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
+        status = gr.HTML(note("Add pictures, choose the right answer, then press Train."))
+        plot = gr.HTML(loss_plot((), 1), elem_id="loss")
+        with gr.Accordion("More settings", open=False):
+            placement = gr.Radio(
+                [(title, placement.value) for placement, title in PLACEMENTS.items()],
+                value=DEFAULT_SPEC.placement.value,
+                label="Where LoRA is added",
+                elem_id="placement",
+            )
+            epochs = gr.Slider(
+                1,
+                MAX_EPOCHS,
+                DEFAULT_SETTINGS.epochs,
+                step=1,
+                label="Rounds (epochs)",
+                info="How often it goes through all the pictures.",
+                elem_id="epochs",
+            )
+            learning_rate = gr.Number(
+                DEFAULT_SETTINGS.learning_rate,
+                minimum=0,
+                maximum=MAX_LEARNING_RATE,
+                step=0.0001,
+                label="Step size (learning rate)",
+                info="How much it changes after each look. Too large, and it overshoots.",
+                elem_id="learning-rate",
+            )
+            seed = gr.Number(
+                DEFAULT_SPEC.seed,
+                precision=0,
+                minimum=0,
+                label="Seed",
+                info="Where the dice start. The same seed gives the same result.",
+                elem_id="seed",
+            )
+
+    def on_train(values: dict) -> Iterator[tuple]:
+        stopped: threading.Event = values[run]
+        progress = None
+        try:
+            labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
+            spec = AdapterSpec(
+                values[network],
+                values[placement],
+                values[rank],
+                values[seed],
+                tuple(dict.fromkeys(picture.label for picture in labelled)),
+            )
+            settings = TrainingSettings(values[epochs], values[learning_rate])
+            steps = _until(stopped, train(load_model(spec.model_name), labelled, spec, settings))
+            for progress in throttle(steps):
+                yield (
+                    progress.adapter or gr.skip(),
+                    progress_note(progress),
+                    loss_plot(progress.points, progress.epochs),
+                )
+            yield gr.skip(), end_note(progress, stopped.is_set()), gr.skip()
+        except LoraDemoError as error:
+            yield gr.skip(), problem(error), gr.skip()
+
+    run = gr.State(None)  # the event that Stop sets; a new one for every training
+    sizing = [network, placement, rank]
+    gr.on([c.change for c in sizing], _size, sizing, size, queue=False, **QUIET)
+    began = start.click(_begin, None, [run, start, stop, status], queue=False, **QUIET)
+    settings = {rank, placement, epochs, learning_rate, seed}
+    trained = began.then(
+        on_train,
+        {run, network, pictures.gallery, pictures.class_name, *settings},
+        [adapter, status, plot],
+        concurrency_id="training",
+        **QUIET,
+    )
+    trained.failure(lambda: problem(_UNEXPECTED), None, status, **QUIET)
+    stop.click(lambda event: event.set(), run, None, queue=False, **QUIET)
+    return trained.then(
+        lambda: (gr.update(visible=True), gr.update(visible=False)), None, [start, stop], **QUIET
+    )
+
+
+_UNEXPECTED = LoraDemoError("Something went wrong that should not have. Press Train once more.")
+
+
+def _begin() -> tuple:
+    waiting = note("Waiting for its turn …", "busy")
+    return threading.Event(), gr.update(visible=False), gr.update(visible=True), waiting
+
+
+def _until(stopped: threading.Event, steps: Iterator) -> Iterator:
+    for progress in steps:
+        yield progress
+        if stopped.is_set():
+            return
+
+
+def _size(model_name: str, placement: str, rank: int) -> str:
+    model = load_model(model_name)
+    return size_card(adapter_size(Placement(placement), rank, model), model.title)

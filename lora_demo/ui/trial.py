@@ -1,0 +1,116 @@
+"""Step 4: any picture, the base model's answer beside base + LoRA's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.events import Dependency
+from gradio.media import get_image
+
+from lora_demo.adapters import MAX_STRENGTH, Adapter
+from lora_demo.backbones import load_model
+from lora_demo.evaluation import compare
+from lora_demo.features import read_features
+from lora_demo.ui.charts import comparison_card
+from lora_demo.ui.drawing import build_drawing_pad
+from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
+from lora_demo.ui.notes import nothing_to_compare, step
+from lora_demo.ui.pictures import Items, held_out
+
+PHOTOS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")  # they come with Gradio
+UNRELATED = [(get_image(name), "other") for name in PHOTOS]
+
+
+@dataclass(frozen=True)
+class Trial:
+    gallery: gr.Gallery
+    chosen: gr.State  # path of the picture under comparison
+    inputs: Sequence[gr.components.Component]
+    card: gr.HTML
+
+    def compare_after(self, event: Dependency) -> None:
+        event.then(_compare, self.inputs, self.card, **QUIET)
+
+    def offer_when(self, button: gr.Button, set_name: str) -> None:
+        """A click brings the set's unseen pictures, the first of them chosen."""
+        offered = button.click(lambda: _offer(set_name), None, [self.gallery, self.chosen], **QUIET)
+        self.compare_after(offered)
+
+
+def build_trial(network: gr.State, adapter: gr.State) -> Trial:
+    with gr.Column(elem_classes="card"):
+        gr.HTML(
+            step(
+                4,
+                "See what it learned",
+                "Tap a picture or add your own. Try new ones of the same thing, and pictures of "
+                "something else: did LoRA leave those alone?",
+            )
+        )
+        with gr.Row(elem_classes="steps"):
+            with gr.Column(min_width=320):
+                gallery = gr.Gallery(
+                    UNRELATED,
+                    label="Pictures to try",
+                    show_label=False,
+                    type="filepath",
+                    file_types=["image"],
+                    sources=["upload", "webcam", "clipboard"],
+                    interactive=True,
+                    allow_preview=False,
+                    columns=5,
+                    height="auto",
+                    object_fit="contain",
+                    buttons=[],
+                    elem_id="trial",
+                )
+                with gr.Accordion("Or draw one", open=False):
+                    build_drawing_pad("trial", "What is my drawing?")
+            with gr.Column(min_width=320):
+                strength = gr.Slider(
+                    0,
+                    MAX_STRENGTH,
+                    1.0,
+                    step=0.05,
+                    label="Strength of LoRA",
+                    info="0 switches it off, 1 is as trained, 2 is twice as much.",
+                    elem_id="strength",
+                )
+                card = gr.HTML(nothing_to_compare(), elem_id="comparison")
+    chosen = gr.State(None)
+    trial = Trial(gallery, chosen, (chosen, adapter, strength, network), card)
+    trial.compare_after(gallery.upload(_choose_newest, gallery, chosen, **QUIET))
+    trial.compare_after(gallery.select(_choose, gallery, chosen, **QUIET))
+    gr.on(
+        [strength.change, network.change],
+        _compare,
+        trial.inputs,
+        card,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    return trial
+
+
+def _compare(path: str | None, adapter: Adapter | None, strength: float, network: str) -> str:
+    if path is None:
+        return nothing_to_compare()
+    with visitor_errors():
+        model = load_model(adapter.spec.model_name if adapter else network)
+        comparison = compare(model, read_features(model, path), adapter, strength)
+    return comparison_card(comparison, model.title, adapter is not None, strength)
+
+
+def _offer(set_name: str) -> tuple[Items, str]:
+    items = [*((path, "new") for path in held_out(set_name)), *UNRELATED]
+    return items, items[0][0]
+
+
+def _choose(items: Items, picked: gr.SelectData) -> str:
+    with visitor_errors():
+        return str(uploaded(items[picked.index][0]))
+
+
+def _choose_newest(items: Items) -> str:
+    with visitor_errors():
+        return str(uploaded(items[-1][0]))

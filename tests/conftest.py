@@ -1,0 +1,117 @@
+"""Real parts, shared: the base models, features of the project's drawings, the app, a browser."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ["HF_HOME"] = tempfile.mkdtemp()  # read when huggingface_hub is imported
+
+import pytest
+import torch
+from gradio_client import Client
+from playwright.sync_api import Browser, Page, sync_playwright
+from torchvision.models import vgg19
+
+from lora_demo import FrozenModel, LabelledImage, load_model, read_class_folder, read_feature_set
+from lora_demo.features import FeatureSet
+from lora_demo.weights import VGG19_FILE
+
+DATA = Path(__file__).parents[1] / "data"
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def model() -> FrozenModel:
+    return load_model("efficientnet_lite0")
+
+
+@pytest.fixture(scope="session")
+def goldfish(model: FrozenModel) -> list[LabelledImage]:
+    return read_class_folder(DATA / "goldfish", model.categories)
+
+
+@pytest.fixture(scope="session")
+def features(model: FrozenModel, goldfish: list[LabelledImage]) -> FeatureSet:
+    return read_feature_set(model, goldfish)
+
+
+@pytest.fixture(scope="session")
+def vgg19_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """VGG-19's architecture with random weights, under the official file name."""
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("checkpoints") / VGG19_FILE
+    torch.save(vgg19().state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def random_vgg19(vgg19_file: Path) -> FrozenModel:
+    return load_model("vgg19", vgg19_file)
+
+
+@pytest.fixture(autouse=True)
+def no_vgg19_on_this_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test starts like a new computer, whatever caches this one has."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.delenv("LORA_DEMO_VGG19", raising=False)
+
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
+    import app
+
+    _, url, _ = app.demo.launch(**app.LAUNCH, prevent_thread_lock=True, quiet=True)
+    yield url
+    app.demo.close()
+
+
+@pytest.fixture
+def client(app_url: str, tmp_path: Path) -> Client:
+    return Client(app_url, verbose=False, download_files=tmp_path)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, app_url: str) -> Iterator[Page]:
+    """The app in a fresh browser window; fails on a script error or a request that leaves it."""
+    context = browser.new_context()
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "console",
+        lambda message: problems.append(message.text) if message.type == "error" else None,
+    )
+    page.on(
+        "request",
+        lambda request: (
+            None
+            if request.url.startswith((app_url, "data:", "blob:"))
+            else problems.append(f"request to {request.url}")
+        ),
+    )
+    page.goto(app_url)
+    yield page
+    context.close()
+    assert problems == []

@@ -1,0 +1,48 @@
+"""The article's way, for comparison: the frozen network is run again for every batch."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lora_demo.training import BATCH_SIZE
+
+
+class PlainLora(nn.Module):
+    """The article's module: its state_dict is `lora.pth`."""
+
+    def __init__(self, m: int, n: int, rank: int = 10, seed: int = 0):
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.A = nn.Parameter(torch.randn(m, rank, generator=generator))
+        self.B = nn.Parameter(torch.zeros(rank, n))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.flatten(1) @ self.A @ self.B
+
+
+def plain_losses(
+    network: nn.Module,
+    lora: PlainLora,
+    x: Tensor,
+    labels: Tensor,
+    epochs: int,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+) -> Iterator[float]:
+    """One mean loss an epoch; x (N, 3, H, W), labels (N,)."""
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(lora.parameters(), lr=learning_rate)
+    for _ in range(epochs):
+        total = 0.0
+        for batch in torch.randperm(len(x), generator=generator).split(BATCH_SIZE):
+            with torch.no_grad():
+                base = network(x[batch])
+            targets = F.one_hot(labels[batch], base.shape[1]).float()
+            loss = F.cross_entropy(base + lora(x[batch]), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        yield total / len(x)

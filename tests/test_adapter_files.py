@@ -1,0 +1,206 @@
+"""Adapter files come back bit for bit, fit the article's module, and hostile ones are refused."""
+
+import json
+import pickle
+import struct
+import zipfile
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lora_demo import (
+    AdapterFileError,
+    AdapterSpec,
+    Placement,
+    TrainingSettings,
+    fit,
+    load_adapter,
+    read_adapter_spec,
+    save_adapter,
+)
+from tests.plain import PlainLora
+
+
+@pytest.fixture(params=list(Placement))
+def adapter(request, model, features):
+    spec = AdapterSpec(model.name, request.param, 3, 7, ("goldfish",))
+    *_, progress = fit(model, features, spec, TrainingSettings(3))
+    return progress.adapter
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_every_format_round_trips_bit_for_bit(tmp_path, model, features, adapter, suffix):
+    path = save_adapter(adapter, tmp_path / f"lora{suffix}")
+
+    loaded = load_adapter(path, model)
+
+    assert torch.equal(loaded.logits(features), adapter.logits(features))
+    assert (loaded.spec.placement, loaded.spec.rank) == (adapter.spec.placement, 3)
+    assert read_adapter_spec(path) == (adapter.spec if suffix == ".safetensors" else None)
+
+
+def test_the_articles_module_loads_our_pth_and_we_load_its(tmp_path, model, features):
+    *_, progress = fit(model, features, AdapterSpec(model.name), TrainingSettings(3))
+    ours = save_adapter(progress.adapter, tmp_path / "lora.pth")
+    article = PlainLora(150_528, 1000, rank=10)
+
+    article.load_state_dict(torch.load(ours, weights_only=True))
+    torch.save(article.state_dict(), tmp_path / "article.pth")
+    back = load_adapter(tmp_path / "article.pth", model)
+
+    delta = article(features.pixels)
+    assert torch.equal(features.logits + delta, progress.adapter.logits(features))
+    assert torch.equal(back.logits(features), progress.adapter.logits(features))
+    assert set(torch.load(ours, weights_only=True)) == {"A", "B"}
+
+
+def test_a_file_for_another_base_model_is_refused(tmp_path, random_vgg19, adapter):
+    path = save_adapter(adapter, tmp_path / "lora.safetensors")
+
+    with pytest.raises(AdapterFileError, match=r"trained on efficientnet_lite0.*here is vgg19"):
+        load_adapter(path, random_vgg19)
+
+
+def test_a_pth_of_another_width_is_refused(tmp_path, random_vgg19, model, features):
+    *_, progress = fit(model, features, AdapterSpec(model.name, "head"), TrainingSettings(1))
+    path = save_adapter(progress.adapter, tmp_path / "lora.pth")
+
+    with pytest.raises(AdapterFileError, match=r"“lora.pth” holds no LoRA that fits VGG-19"):
+        load_adapter(path, random_vgg19)
+
+
+class Evil:
+    def __reduce__(self):
+        return (pytest.fail, ("code in the file was run",))
+
+
+def pickled_code(path):
+    torch.save({"A": Evil()}, path)
+
+
+def bare_pickle(path):
+    path.write_bytes(pickle.dumps(Evil()))
+
+
+def text(path):
+    path.write_text("A and B")
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def zip_bomb(path):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("lora/data.pkl", bytes(60 * 2**20))
+
+
+def huge_file(path):
+    with path.open("wb") as file:
+        file.truncate(10 * 2**30)
+
+
+def wrong_rows(path):
+    torch.save({"A": torch.zeros(7, 2), "B": torch.zeros(2, 1000)}, path)
+
+
+def wrong_inner_size(path):
+    torch.save({"A": torch.zeros(1280, 2), "B": torch.zeros(3, 1000)}, path)
+
+
+def extra_tensor(path):
+    torch.save({"A": torch.zeros(1280, 2), "B": torch.zeros(2, 1000), "C": torch.zeros(1)}, path)
+
+
+def rank_too_large(path):
+    torch.save({"A": torch.zeros(1280, 99), "B": torch.zeros(99, 1000)}, path)
+
+
+def stretched_tensor(path):
+    torch.save({"A": torch.zeros(1).expand(150_528, 10**6), "B": torch.zeros(1)}, path)
+
+
+def doubles(path):
+    torch.save({"A": torch.zeros(1280, 2).double(), "B": torch.zeros(2, 1000)}, path)
+
+
+def not_finite(path):
+    torch.save({"A": torch.full((1280, 2), torch.nan), "B": torch.zeros(2, 1000)}, path)
+
+
+def no_tensors(path):
+    torch.save({"A": 1, "B": "x"}, path)
+
+
+PTH = [
+    pickled_code,
+    bare_pickle,
+    text,
+    empty,
+    zip_bomb,
+    huge_file,
+    wrong_rows,
+    wrong_inner_size,
+    extra_tensor,
+    rank_too_large,
+    stretched_tensor,
+    doubles,
+    not_finite,
+    no_tensors,
+]
+
+
+@pytest.mark.parametrize("make", PTH)
+def test_a_hostile_pth_is_refused_by_name(tmp_path, model, make):
+    path = tmp_path / "lora.pth"
+    make(path)
+
+    with pytest.raises(AdapterFileError, match=r"“lora.pth”"):
+        load_adapter(path, model)
+
+
+def save_spec(path, **changes):
+    spec = {
+        "model_name": "efficientnet_lite0",
+        "placement": "head",
+        "rank": 2,
+        "seed": 0,
+        "class_names": ["goldfish"],
+    }
+    tensors = {"A": torch.zeros(1280, 2), "B": torch.zeros(2, 1000)}
+    save_file(tensors, path, metadata={"lora_demo.spec": json.dumps(spec | changes)})
+
+
+def lying_header(path):
+    header = b'{"A":{"dtype":"F32","shape":[2500000000],"data_offsets":[0,10000000000]}}'
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+
+
+SAFETENSORS = {
+    "says it is 10 GB": lying_header,
+    "no header": text,
+    "no metadata": lambda path: save_file({"A": torch.zeros(1)}, path),
+    "another rank": lambda path: save_spec(path, rank=3),
+    "rank of a billion": lambda path: save_spec(path, rank=10**9),
+    "unknown placement": lambda path: save_spec(path, placement="<script>"),
+    "unknown model": lambda path: save_spec(path, model_name="<img onerror=alert(1)>"),
+    "unknown class": lambda path: save_spec(path, class_names=["<img onerror=alert(1)>"]),
+    "unknown field": lambda path: save_spec(path, more=1),
+}
+
+
+@pytest.mark.parametrize("make", SAFETENSORS.values(), ids=SAFETENSORS)
+def test_a_hostile_safetensors_file_is_refused_by_name(tmp_path, model, make):
+    path = tmp_path / "lora.safetensors"
+    make(path)
+
+    with pytest.raises(AdapterFileError, match=r"“lora.safetensors”"):
+        load_adapter(path, model)
+
+
+def test_another_suffix_is_refused(tmp_path, model, adapter):
+    with pytest.raises(AdapterFileError, match="must end in"):
+        save_adapter(adapter, tmp_path / "lora.bin")
+    with pytest.raises(AdapterFileError, match="must end in"):
+        load_adapter(tmp_path / "lora.bin", model)

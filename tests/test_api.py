@@ -1,0 +1,232 @@
+"""The two endpoints, called as anybody would: with gradio_client, and with plain HTTP."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from gradio_client import handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from lora_demo import load_adapter, read_adapter_spec
+from lora_demo.adapters import AdapterSpec
+from lora_demo.training import TrainingSettings, train
+from tests.conftest import DATA
+
+HELD_OUT = handle_file(DATA / "goldfish" / "held_out" / "1.png")
+
+
+@pytest.fixture
+def pictures(goldfish):
+    return [handle_file(picture.path) for picture in goldfish]
+
+
+def run(job) -> list:
+    """Every output of a job; `for output in job` would never end where it failed to start."""
+    job.result(timeout=60)
+    return job.outputs()
+
+
+def test_only_the_two_endpoints_are_public(client):
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/train", "/compare"}
+    assert client.view_api(return_format="dict")["unnamed_endpoints"] == {}
+
+
+def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model, goldfish):
+    outputs = run(
+        client.submit(
+            pictures,
+            "goldfish",
+            placement="head",
+            rank=4,
+            epochs=50,
+            seed=3,
+            api_name="/train",
+        )
+    )
+    summary, file = outputs[-1]
+
+    assert len(outputs) >= 2
+    assert all(adapter is None for _, adapter in outputs[:-1])
+    spec = AdapterSpec(model.name, "head", 4, 3, ("goldfish",))
+    *_, here = train(model, goldfish, spec, TrainingSettings(50))
+    assert summary["losses"] == pytest.approx([point.loss for point in here.points])
+    assert summary["seconds"] > 0
+    assert {name: summary[name] for name in summary if name not in ("losses", "seconds")} == {
+        "trainable_parameters": 4 * (1280 + 1000),
+        "pictures_read": 5,
+        "pictures_refused": [],
+        "base_model": "efficientnet_lite0",
+        "class_name": "goldfish",
+        "placement": "head",
+        "rank": 4,
+        "seed": 3,
+    }
+    assert read_adapter_spec(file) == spec
+    assert load_adapter(file, model).lora.A.equal(here.adapter.lora.A)
+
+
+def test_everything_but_pictures_and_class_has_a_default(client, pictures):
+    summary, file = run(client.submit(pictures, "Goldfish", api_name="/train"))[-1]
+
+    assert (summary["base_model"], summary["placement"]) == ("efficientnet_lite0", "pixels")
+    assert (summary["rank"], summary["seed"], len(summary["losses"])) == (10, 0, 100)
+    assert summary["class_name"] == "goldfish"
+    assert Path(file).name == "lora-goldfish.safetensors"
+
+
+def test_compare_answers_both_top_fives(client, pictures):
+    _, file = run(client.submit(pictures, "goldfish", placement="head", api_name="/train"))[-1]
+
+    answer = client.predict(HELD_OUT, handle_file(file), api_name="/compare")
+    off = client.predict(HELD_OUT, handle_file(file), strength=0, api_name="/compare")
+
+    for side in ("base", "adapted"):
+        probabilities = [row["probability"] for row in answer[side]]
+        assert len(answer[side]) == 5
+        assert probabilities == sorted(probabilities, reverse=True)
+        assert {type(row["class_name"]) for row in answer[side]} == {str}
+    assert answer["base"][0]["class_name"] != "goldfish"
+    assert answer["adapted"][0]["class_name"] == "goldfish"
+    assert off["adapted"] == off["base"] == answer["base"]
+
+
+def test_a_bad_file_is_refused_by_name_and_the_others_go_on(client, pictures, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+
+    summary, _ = run(
+        client.submit(
+            [*pictures, handle_file(tmp_path / "broken.jpg")],
+            "goldfish",
+            placement="head",
+            epochs=2,
+            api_name="/train",
+        )
+    )[-1]
+
+    assert summary["pictures_read"] == 5
+    [refused] = summary["pictures_refused"]
+    assert refused["file_name"] == "broken.jpg"
+    assert "not a picture" in refused["reason"]
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"class_name": "goldfisch"}, "The nearest are: goldfish"),
+        ({"class_name": ["goldfish"]}, "none of the 1,000 classes"),
+        ({"class_name": "x" * 100_000}, "none of the 1,000 classes"),
+        ({"base_model": "resnet"}, "“resnet” is no base model"),
+        ({"base_model": {}}, "is no base model"),
+        ({"base_model": "vgg19"}, "are not on this computer yet"),
+        ({"placement": "everywhere"}, "placement is “everywhere”"),
+        ({"placement": None}, "placement is “None”"),
+        ({"rank": 10**9}, "rank is 1000000000"),
+        ({"rank": "ten"}, "rank is ten"),
+        ({"epochs": 10**9}, "epochs is 1000000000"),
+        ({"epochs": 1.5}, "epochs is 1.5"),
+        ({"learning_rate": -1}, "learning_rate is -1"),
+        ({"learning_rate": "fast"}, "learning_rate is fast"),
+        ({"seed": -1}, "seed is -1"),
+        ({"pictures": []}, "There are 0 pictures"),
+        ({"pictures": "all"}, "A file is expected here"),
+        ({"pictures": 7}, "A file is expected here"),
+    ],
+    ids=str,
+)
+def test_a_wrong_value_is_named(client, pictures, values, text):
+    arguments = {"pictures": pictures, "class_name": "goldfish", **values}
+
+    with pytest.raises(AppError, match=text):
+        client.submit(**arguments, api_name="/train").result(timeout=60)
+
+
+@pytest.mark.parametrize("strength", [-1, 2.1, "strong", None])
+def test_a_wrong_strength_is_named(client, pictures, strength):
+    _, file = run(
+        client.submit(pictures, "goldfish", placement="head", epochs=1, api_name="/train")
+    )[-1]
+
+    with pytest.raises(AppError, match=f"strength is {strength}"):
+        client.predict(HELD_OUT, handle_file(file), strength, api_name="/compare")
+
+
+def call(app_url: str, endpoint: str, data: list) -> str:
+    """Plain HTTP, past all checks of the client library; the text of the events that come back."""
+    url = f"{app_url}gradio_api/call/{endpoint}"
+    event = httpx.post(url, json={"data": data}).json()["event_id"]
+    with httpx.stream("GET", f"{url}/{event}", timeout=60) as response:
+        return response.read().decode()
+
+
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    """A picture on the server that nobody uploaded."""
+    path = tmp_path / "secret.png"
+    Image.new("RGB", (64, 64)).save(path)
+    return path
+
+
+@pytest.mark.parametrize("meta", [{}, {"meta": {"_type": "gradio.FileData"}}], ids=["bare", "meta"])
+def test_a_path_that_was_not_uploaded_is_refused(app_url, secret, meta):
+    answer = call(app_url, "train", [[{"path": str(secret), **meta}], "goldfish"])
+
+    assert "event: error" in answer
+    assert "losses" not in answer
+
+
+def test_a_path_out_of_the_uploads_is_refused(app_url, secret):
+    around = Path(os.environ["GRADIO_TEMP_DIR"]) / ".." / ".." / secret.parent.name / secret.name
+    answer = call(app_url, "compare", [{"path": str(around)}, {"path": str(around)}, 1.0])
+
+    assert "event: error" in answer
+    assert "base" not in answer
+
+
+def test_the_page_opens_no_door_to_other_paths(app_url, secret):
+    """The page's own events, as a browser sends them, with a file of the server's."""
+    config = httpx.get(f"{app_url}config").json()
+    gallery = next(c["id"] for c in config["components"] if c["props"].get("elem_id") == "trial")
+    chooser = next(
+        d for d in config["dependencies"] if [gallery, "upload"] in [list(t) for t in d["targets"]]
+    )
+    item = {"image": {"path": str(secret)}, "caption": None}
+    session = {"session_hash": "attack", "fn_index": chooser["id"], "data": [[item]]}
+    httpx.post(f"{app_url}gradio_api/queue/join", json=session).raise_for_status()
+
+    messages = []
+    with httpx.stream("GET", f"{app_url}gradio_api/queue/data?session_hash=attack") as stream:
+        for line in stream.iter_lines():
+            messages.append(line)
+            if "process_completed" in line:
+                break
+
+    completed = json.loads(messages[-1].removeprefix("data: "))
+    assert not completed["success"]
+    assert "not uploaded here" in completed["output"]["error"]
+
+
+def test_monitoring_and_files_of_the_server_are_closed(app_url, secret):
+    for path in ("monitoring/summary", f"gradio_api/file={secret}", "gradio_api/file=/etc/passwd"):
+        assert httpx.get(f"{app_url}{path}").status_code in (403, 404), path
+
+
+def test_too_many_bytes_are_refused_at_the_door(app_url):
+    files = {"files": ("big.png", bytes(15 * 2**20 + 1), "image/png")}
+
+    assert httpx.post(f"{app_url}gradio_api/upload", files=files).status_code == 413
+
+
+def test_a_training_of_a_client_that_leaves_ends(client, pictures):
+    """The next one does not wait for the thousand epochs of the one given up."""
+    job = client.submit(pictures, "goldfish", epochs=1000, rank=64, api_name="/train")
+    while not job.outputs():
+        time.sleep(0.05)
+    job.cancel()
+
+    started = time.monotonic()
+    run(client.submit(pictures, "goldfish", placement="head", epochs=1, api_name="/train"))
+    assert time.monotonic() - started < 10

@@ -1,0 +1,71 @@
+"""The layout of the design: a room imports only rooms above it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "lora_demo"
+ROOMS = [
+    "errors",
+    "images",
+    "weights",
+    "backbones",
+    "features",
+    "adapters",
+    "training",
+    "evaluation",
+    "adapter_files",
+]
+FORBIDDEN = {room: {"gradio"} for room in ROOMS} | {
+    "errors": {"gradio", "torch", "PIL"},
+    "images": {"gradio", "torch"},
+    "adapters": {"gradio", "PIL", "pathlib"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of the modules that a file imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+    return names
+
+
+def test_every_room_has_its_place():
+    assert {path.stem for path in ROOT.glob("*.py")} == {"__init__", *ROOMS}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_rooms_above_it(room):
+    above = ROOMS[: ROOMS.index(room)]
+    own = {name.split(".")[1] for name in imports(ROOT / f"{room}.py") if "lora_demo." in name}
+
+    assert own <= set(above)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_never_imports_what_it_must_not(room):
+    foreign = {name.split(".")[0] for name in imports(ROOT / f"{room}.py")}
+
+    assert not foreign & FORBIDDEN[room]
+
+
+def test_the_public_names_are_no_part_of_the_page():
+    assert not any(name.startswith("lora_demo.ui") for name in imports(ROOT / "__init__.py"))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "ui").glob("*.py")), ids=lambda path: path.stem)
+def test_the_page_imports_rooms_by_name(path):
+    assert "lora_demo" not in imports(path)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.stem)
+def test_a_room_says_what_it_owns_and_stays_small(path):
+    source = path.read_text(encoding="utf-8")
+
+    assert ast.get_docstring(ast.parse(source))
+    assert len(source.splitlines()) <= 160

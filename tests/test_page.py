@@ -1,0 +1,256 @@
+"""The page, driven in a real browser as a visitor would."""
+
+import re
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from lora_demo.backbones import CATEGORIES
+from tests.conftest import DATA
+
+DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]
+HELD_OUT = str(DATA / "goldfish" / "held_out" / "2.png")
+
+
+def drop(page: Page, gallery: str, files: list[str]) -> None:
+    page.locator(f"#{gallery} input[type=file]").first.set_input_files(files)
+
+
+def thumbnails(page: Page, gallery: str):
+    return page.locator(f"#{gallery} .thumbnail-item")
+
+
+def choose_class(page: Page, name: str) -> None:
+    box = page.locator("#class-name input")
+    box.click()
+    box.fill(name)
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def train(page: Page) -> None:
+    page.locator("#train").click()
+    expect(page.get_by_text("Done!")).to_be_visible(timeout=30_000)
+
+
+def use_settings(page: Page, **values: str) -> None:
+    page.get_by_text("More settings").click()
+    for elem_id, value in values.items():
+        field = page.locator(f"#{elem_id.replace('_', '-')} input[type=number]")
+        field.fill(value)
+        field.press("Enter")
+
+
+def test_from_dropped_pictures_to_the_comparison(page):
+    expect(page.get_by_text("Choose a picture above")).to_be_visible()
+    drop(page, "pictures", DRAWINGS)
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    choose_class(page, "goldfish")
+    use_settings(page)
+    page.get_by_label("On the last layer").check()
+    train(page)
+    expect(page.locator("#loss svg polyline")).to_be_visible()
+    expect(page.locator("#loss")).to_contain_text("round 100")
+
+    drop(page, "trial", [HELD_OUT])
+
+    card = page.locator("#comparison")
+    expect(card.locator(".answers.lora li").first).to_contain_text("goldfish")
+    expect(card.locator(".answers.frozen li").first).not_to_contain_text("goldfish")
+    expect(card.locator(".change")).to_contain_text(re.compile(r"goldfish .* → .* place .* → 1"))
+    for side in ("frozen", "lora"):
+        expect(card.locator(f".answers.{side} li")).to_have_count(5)
+
+
+def test_strength_zero_gives_the_base_answers_without_training_again(page):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    train(page)
+    frozen = page.locator("#comparison .answers.frozen ol")
+    expect(page.locator("#comparison .change")).to_be_visible()
+
+    field = page.locator("#strength input[type=number]")
+    field.fill("0")
+    field.press("Enter")
+
+    expect(page.get_by_text("Strength is 0")).to_be_visible()
+    assert page.locator("#comparison .answers.lora ol").inner_text() == frozen.inner_text()
+
+
+def test_stop_answers_within_a_second_and_keeps_what_was_learned(page):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    use_settings(page, epochs="1000")
+    page.locator("#train").click()
+    expect(page.get_by_text("Practising")).to_be_visible(timeout=20_000)
+    expect(page.locator("#loss svg circle")).to_be_visible()
+
+    page.locator("#stop").click()
+
+    expect(page.get_by_text("Stopped; what was learned is kept")).to_be_visible(timeout=1000)
+    expect(page.locator("#train")).to_be_visible()
+    expect(page.locator("#comparison .answers.lora li")).to_have_count(5)
+    expect(page.locator("#save")).to_be_enabled()
+
+
+def test_one_click_loads_a_set_and_shows_what_the_base_model_says(page):
+    page.get_by_role("button", name="Snail", exact=True).click()
+
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    expect(page.locator("#class-name input")).to_have_value("snail")
+    expect(page.locator("#comparison .answers.frozen li")).to_have_count(5)
+    expect(page.get_by_text("Nothing is trained yet")).to_be_visible()
+
+
+def test_all_sets_are_taught_at_once(page):
+    page.get_by_role("button", name="All of them").click()
+    expect(page.locator("#pictures").get_by_text("snail").first).to_be_visible()
+    train(page)
+
+    expect(page.locator(".note-good")).to_contain_text("“goldfish”, “snail”")
+
+
+def test_pictures_can_be_removed(page):
+    drop(page, "pictures", DRAWINGS[:2])
+    expect(thumbnails(page, "pictures")).to_have_count(2)
+
+    thumbnails(page, "pictures").first.hover()
+    page.locator("#pictures").get_by_role(
+        "button", name=re.compile("delete|remove", re.I)
+    ).first.click()
+
+    expect(thumbnails(page, "pictures")).to_have_count(1)
+
+
+def scribble(page: Page, pad) -> None:
+    box = pad.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + 50, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 150, box["y"] + 120, steps=5)
+    page.mouse.up()
+
+
+def test_a_drawing_joins_the_pictures(page):
+    page.get_by_text("Or draw one yourself").click()
+    pad = page.locator(".pad[data-gallery=pictures]")
+    for count in (1, 2):
+        pad.scroll_into_view_if_needed()
+        scribble(page, pad)
+        pad.get_by_text("Add my drawing").click()
+        expect(thumbnails(page, "pictures")).to_have_count(count)
+
+
+def test_a_drawing_is_compared(page):
+    page.get_by_text("Or draw one", exact=True).click()
+    pad = page.locator(".pad[data-gallery=trial]")
+    pad.scroll_into_view_if_needed()
+    scribble(page, pad)
+    pad.get_by_text("What is my drawing?").click()
+
+    expect(page.locator("#comparison .answers.frozen li")).to_have_count(5)
+
+
+def test_a_bad_file_is_named_and_the_others_go_on(page, tmp_path):
+    (tmp_path / "broken.jpg").write_text("<img src=x onerror=alert(1)>")
+    drop(page, "pictures", [*DRAWINGS, str(tmp_path / "broken.jpg")])
+    expect(thumbnails(page, "pictures")).to_have_count(6)
+    choose_class(page, "goldfish")
+    train(page)
+
+    expect(page.locator(".note-good")).to_contain_text("“broken.jpg” is not a picture")
+    expect(page.locator(".note-good")).to_contain_text("with 5 pictures")
+
+
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        (lambda page: None, "There are no pictures yet"),
+        (lambda page: drop(page, "pictures", DRAWINGS[:1]), "Choose the right answer in step 2"),
+    ],
+    ids=["no pictures", "no class"],
+)
+def test_what_is_missing_is_said(page, before, text):
+    before(page)
+    page.wait_for_timeout(1000)
+    page.locator("#train").click()
+
+    expect(page.locator(".note-bad")).to_contain_text(text)
+    expect(page.locator("#train")).to_be_visible()
+
+
+def test_a_saved_lora_can_be_loaded_again(page, tmp_path):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    train(page)
+    expect(page.locator("#save")).to_be_enabled()
+    for button in ("save", "save-pth"):
+        with page.expect_download() as download:
+            page.locator(f"#{button}").click()
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+    trained = page.locator("#comparison .answers.lora ol").inner_text()
+    page.reload()
+
+    for name, taught in [("lora-goldfish.safetensors", "taught goldfish"), ("lora.pth", "rank 10")]:
+        page.get_by_test_id("Load a LoRA file-upload-button").set_input_files(str(tmp_path / name))
+        expect(page.locator(".note-good")).to_contain_text(f"“{name}” is loaded")
+        expect(page.locator(".note-good")).to_contain_text(taught)
+
+    thumbnails(page, "trial").first.click()
+    expect(page.locator("#comparison .answers.lora li")).to_have_count(5)
+    assert trained
+
+
+def test_a_wrong_lora_file_is_named(page, tmp_path):
+    (tmp_path / "other.pth").write_text("not a LoRA")
+    page.get_by_test_id("Load a LoRA file-upload-button").set_input_files(
+        str(tmp_path / "other.pth")
+    )
+
+    expect(page.get_by_text("“other.pth” cannot be read as a LoRA")).to_be_visible()
+
+
+def test_the_numbers_follow_rank_and_placement(page):
+    expect(page.locator("#size")).to_contain_text("1,515,280")
+    field = page.locator("#rank input[type=number]")
+    field.fill("2")
+    field.press("Enter")
+    expect(page.locator("#size")).to_contain_text("303,056")
+
+    use_settings(page)
+    page.get_by_label("On the last layer").check()
+
+    expect(page.locator("#size")).to_contain_text("4,560")
+    expect(page.locator("#size")).to_contain_text("0.10%")
+    expect(page.locator("#size")).to_contain_text("18 kB")
+
+
+def test_vgg19_that_is_not_here_is_offered_and_the_page_goes_on(page):
+    page.get_by_text("Choose another network").click()
+    page.get_by_label("VGG-19").click()
+
+    expect(page.locator(".note-bad")).to_contain_text("“vgg19-dcbb9e9d.pth”")
+    expect(page.locator("#download")).to_be_visible()
+    expect(page.get_by_label("EfficientNet-Lite0")).to_be_checked()
+
+
+def test_every_class_can_be_found_by_its_name(page):
+    choose_class(page, "maillot tank suit")
+
+    expect(page.locator("#class-name input")).to_have_value("maillot tank suit")
+    assert "maillot" in CATEGORIES
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_screen(page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(page.locator("#comparison .answers.frozen li")).to_have_count(5)
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_photo_larger_than_the_screen_works(page, tmp_path):
+    Image.new("RGB", (4000, 3000), "orange").save(tmp_path / "photo.jpg")
+    drop(page, "trial", [str(tmp_path / "photo.jpg")])
+
+    expect(page.locator("#comparison .answers.frozen li")).to_have_count(5)

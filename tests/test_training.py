@@ -1,0 +1,216 @@
+"""The truths of training: nothing frozen changes, nothing frozen is run twice, and it can stop."""
+
+import shutil
+
+import pytest
+import torch
+
+from lora_demo import (
+    AdapterSpec,
+    LabelledImage,
+    LoraDemoError,
+    Placement,
+    TrainingSettings,
+    adapter_size,
+    fit,
+    new_adapter,
+    open_image,
+    read_feature_set,
+    read_features,
+    train,
+)
+from tests.plain import PlainLora, plain_losses
+
+
+def last(progresses):
+    *_, progress = progresses
+    return progress
+
+
+@pytest.fixture(params=list(Placement))
+def spec(request, model) -> AdapterSpec:
+    return AdapterSpec(model.name, request.param, rank=4, class_names=("goldfish",))
+
+
+@pytest.fixture
+def trunk_runs(model):
+    """Counts the pictures that go through the trunk from here on."""
+    seen = []
+    handle = model.trunk.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+    yield seen
+    handle.remove()
+
+
+def test_new_adapter_changes_no_logit(model, features, spec):
+    assert torch.equal(new_adapter(spec, model).logits(features), features.logits)
+
+
+def test_strength_zero_changes_no_logit(model, features, spec):
+    adapter = last(fit(model, features, spec)).adapter
+
+    assert not torch.equal(adapter.logits(features), features.logits)
+    assert torch.equal(adapter.logits(features, strength=0), features.logits)
+
+
+@torch.no_grad()
+def test_base_only_is_bit_identical_to_the_untouched_network(model, goldfish, spec):
+    untouched = {name: t.clone() for name, t in model.trunk.state_dict().items()}
+    x = model.preprocess(open_image(goldfish[0].path))[None]
+    before = model.head(model.trunk(x))
+
+    with torch.enable_grad():
+        last(train(model, goldfish, spec, TrainingSettings(20)))
+
+    assert torch.equal(model.head(model.trunk(x)), before)
+    assert torch.equal(read_features(model, goldfish[0].path).logits, before)
+    assert all(torch.equal(t, untouched[n]) for n, t in model.trunk.state_dict().items())
+
+
+def test_only_adapter_tensors_are_trained(model, features, spec):
+    adapter = last(fit(model, features, spec)).adapter
+
+    assert set(adapter.state_dict()) == {"lora.A", "lora.B"}
+    assert all(p.grad is None for p in (*model.trunk.parameters(), *model.head.parameters()))
+
+
+def test_the_trunk_sees_each_picture_once(model, goldfish, tmp_path, trunk_runs):
+    pictures = [
+        LabelledImage(shutil.copy(p.path, tmp_path / f"copy-{p.name}"), p.label) for p in goldfish
+    ]
+    for copy in tmp_path.iterdir():  # trailing bytes make it new to the memory, not to the eye
+        copy.write_bytes(copy.read_bytes() + b"new")
+
+    for rank in (1, 2):
+        for placement in Placement:
+            spec = AdapterSpec(model.name, placement, rank)
+            last(train(model, pictures, spec, TrainingSettings(3)))
+
+    assert trunk_runs == [1] * len(pictures)
+
+
+@pytest.mark.parametrize("fixture", ["model", "random_vgg19"])
+def test_the_loss_curve_is_that_of_the_plain_loop(request, goldfish, fixture):
+    """The article's recipe, rank 10 on the pixels, the frozen network rerun for every batch."""
+    model = request.getfixturevalue(fixture)
+    epochs = 30 if fixture == "model" else 4
+    features = read_feature_set(model, goldfish)
+    x = features.pixels.view(-1, 3, model.input_px, model.input_px)
+    network = torch.nn.Sequential(model.trunk, model.head)
+
+    ours = last(fit(model, features, AdapterSpec(model.name), TrainingSettings(epochs))).points
+    lora = PlainLora(features.pixels.shape[1], 1000)
+    plain = list(plain_losses(network, lora, x, features.labels, epochs))
+
+    assert [point.loss for point in ours] == pytest.approx(plain, abs=1e-4)
+    assert ours[-1].loss < ours[0].loss
+
+
+def test_equal_seeds_equal_losses(model, features, spec):
+    def losses(seed):
+        seeded = AdapterSpec(model.name, spec.placement, 4, seed)
+        return [p.loss for p in last(fit(model, features, seeded, TrainingSettings(5))).points]
+
+    assert losses(1) == losses(1) != losses(2)
+
+
+def test_a_closed_generator_leaves_a_usable_adapter(model, features, spec):
+    steps = fit(model, features, spec)
+    progress = [next(steps) for _ in range(3)][-1]
+    steps.close()
+
+    logits = progress.adapter.logits(features)
+    assert len(progress.points) == 3
+    assert logits.isfinite().all()
+    assert not torch.equal(logits, features.logits)
+
+
+def test_merged_weights_give_the_adapters_logits(model, features):
+    adapter = last(fit(model, features, AdapterSpec(model.name, Placement.HEAD))).adapter
+    merged = model.head.weight + 1.5 * (adapter.lora.A @ adapter.lora.B).T  # (C, D)
+
+    logits = features.trunk @ merged.T + model.head.bias
+
+    torch.testing.assert_close(logits, adapter.logits(features, 1.5), rtol=1e-4, atol=1e-3)
+
+
+def test_several_classes_are_learned_at_once(model, goldfish, features):
+    pictures = [LabelledImage(p.path, ("snail", "teapot")[i % 2]) for i, p in enumerate(goldfish)]
+
+    progress = last(train(model, pictures, AdapterSpec(model.name, Placement.HEAD)))
+    answers = progress.adapter.logits(read_feature_set(model, pictures)).argmax(1)
+
+    assert [model.categories[i] for i in answers] == [p.label for p in pictures]
+
+
+def test_reading_and_fitting_report_progress_and_time_left(model, goldfish, spec):
+    steps = list(train(model, goldfish, spec, TrainingSettings(10)))
+    reading, fitting = steps[:6], steps[6:]
+
+    assert [step.pictures_read for step in reading] == [0, 1, 2, 3, 4, 5]
+    assert [len(step.points) for step in fitting] == list(range(1, 11))
+    assert reading[0].seconds_left is None
+    assert all(step.seconds_left >= 0 for step in steps[1:])
+    assert steps[-1].seconds_left == 0
+    assert steps[-1].done
+    assert not steps[-2].done
+
+
+def test_a_bad_file_is_left_out_and_the_others_go_on(model, goldfish, tmp_path, spec):
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    pictures = [*goldfish[:2], LabelledImage(tmp_path / "broken.jpg", "goldfish")]
+
+    progress = last(train(model, pictures, spec, TrainingSettings(2)))
+
+    assert progress.pictures_read == 2
+    assert [error.file_name for error in progress.refused] == ["broken.jpg"]
+
+
+def test_no_readable_picture_at_all_is_an_error(model, tmp_path, spec):
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+
+    with pytest.raises(LoraDemoError, match=r"None of the pictures.*“broken.jpg”"):
+        last(train(model, [LabelledImage(tmp_path / "broken.jpg", "goldfish")], spec))
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+def test_too_few_or_too_many_pictures_are_refused(model, goldfish, spec, count):
+    with pytest.raises(LoraDemoError, match="at least 1 and at most 1,000"):
+        last(train(model, goldfish[:1] * count, spec))
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"rank": 0}, "rank is 0.*1 to 64"),
+        ({"rank": 10**9}, "rank is 1000000000.*1 to 64"),
+        ({"seed": -1}, "seed is -1"),
+        ({"placement": "everywhere"}, "placement is “everywhere”.*pixels, head"),
+    ],
+    ids=str,
+)
+def test_a_wrong_spec_is_named_with_its_value(values, text):
+    with pytest.raises(LoraDemoError, match=text):
+        AdapterSpec("vgg19", **values)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"epochs": 0}, "epochs is 0.*1 to 1,000"),
+        ({"epochs": 10**9}, "epochs is 1000000000"),
+        ({"learning_rate": float("nan")}, "learning_rate is nan"),
+        ({"learning_rate": 0}, "learning_rate is 0"),
+    ],
+    ids=str,
+)
+def test_wrong_settings_are_named_with_their_value(values, text):
+    with pytest.raises(LoraDemoError, match=text):
+        TrainingSettings(**values)
+
+
+def test_the_articles_lora_has_the_articles_size(random_vgg19):
+    size = adapter_size(Placement.PIXELS, 10, random_vgg19)
+
+    assert size.trainable_parameters == 1_515_280
+    assert size.share == pytest.approx(0.01055, abs=1e-5)
+    assert size.file_bytes == 4 * 1_515_280
