@@ -352,20 +352,28 @@ def teapot(s: Sketch) -> None:
         s.shape(points("100,18 106,46 118,60 134,60 146,46 152,18 126,21"), s.accent)
 
 
+SUBJECTS = {"goldfish": goldfish, "snail": snail, "teapot": teapot}
+
+
+def draw(category: str, number: int) -> Sketch:
+    """The finished drawing with that number, from 0, in the table."""
+    sketch = Sketch(DRAWINGS[category].strip().splitlines()[number], seed=number)
+    scenery(sketch)
+    sketch.pose = sketch.subject_pose
+    SUBJECTS[category](sketch)
+    if "baby" in sketch.extras:
+        scale, _, _, tilt, facing = sketch.pose
+        sketch.pose = Pose(0.4 * scale, -0.42 * facing, 0.56, tilt, facing)
+        SUBJECTS[category](sketch)
+    return sketch
+
+
 def main() -> None:
-    """Write every drawing beside this script."""
-    for category, draw in {"goldfish": goldfish, "snail": snail, "teapot": teapot}.items():
-        for number, description in enumerate(DRAWINGS[category].strip().splitlines()):
-            sketch = Sketch(description, seed=number)
-            scenery(sketch)
-            sketch.pose = sketch.subject_pose
-            draw(sketch)
-            if "baby" in sketch.extras:
-                scale, _, _, tilt, facing = sketch.pose
-                sketch.pose = Pose(0.4 * scale, -0.42 * facing, 0.56, tilt, facing)
-                draw(sketch)
+    """Write every drawing beside this script: five to learn from, five held out."""
+    for category in SUBJECTS:
+        for number in range(10):
             folder = Path(__file__).parent / category / ("held_out" if number >= 5 else "")
-            sketch.save(folder / f"{number % 5 + 1}.png")
+            draw(category, number).save(folder / f"{number % 5 + 1}.png")
 
 
 if __name__ == "__main__":

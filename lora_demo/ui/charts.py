@@ -61,8 +61,8 @@ def size_card(size: Size, title: str) -> str:
         for kind, name, count in rows
     )
     return (
-        f'<div class="size">{bars}<p>LoRA has <b>{size.share:.2%}</b> of the network’s numbers; '
-        f"its file has <b>{_file_size(size.file_bytes)}</b>.</p></div>"
+        f'<div class="size">{bars}<p>LoRA has <b>{size.share * 100:.2f} %</b> of the network’s '
+        f"numbers; its file has <b>{_file_size(size.file_bytes)}</b>.</p></div>"
     )
 
 

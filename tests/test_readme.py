@@ -1,0 +1,51 @@
+"""What the README shows, run as it stands."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lora_demo import load_adapter
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIBRARY, CLIENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_with_the_data(tmp_path, monkeypatch):
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_ten_lines_train_save_and_compare(vgg19_file, random_vgg19, monkeypatch, capsys):
+    monkeypatch.setenv("LORA_DEMO_VGG19", str(vgg19_file))
+
+    exec(LIBRARY, {})
+
+    *epochs, prediction = capsys.readouterr().out.splitlines()
+    losses = [float(line.split()[1]) for line in epochs]
+    assert len(losses) == 100
+    assert losses[-1] < losses[0]
+    assert prediction.startswith("Prediction(class_name=")
+    assert load_adapter("lora.pth", random_vgg19).spec.rank == 10
+    assert len([line for line in LIBRARY.splitlines() if line and "import" not in line]) <= 10
+
+
+def test_the_client_lines_train_and_compare(app_url, capsys):
+    exec(CLIENT.replace("http://127.0.0.1:7860", app_url.rstrip("/")), {})
+
+    *_, printed = capsys.readouterr().out.splitlines()
+    loss, base, adapted = re.match(r"(\S+) (\{.*?\}) (\{.*?\})", printed).groups()
+    assert float(loss) < 0.1
+    assert "goldfish" not in base
+    assert "goldfish" in adapted
+
+
+def test_the_commands_are_the_ones_that_exist():
+    assert "python -m pip install -r requirements.txt && python app.py" in README
+    assert "bash tests/run" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for path in ("requirements.txt", "app.py", "tests/run", "data/make_drawings.py", "LICENSE"):
+        assert (ROOT / path).is_file()
+    for image in re.findall(r"!\[.*?\]\((.*?)\)", README):
+        assert (ROOT / image).is_file()

@@ -1,0 +1,90 @@
+"""What the page says of records: true words, and nothing of a visitor's runs as HTML."""
+
+import pytest
+
+from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
+from lora_demo.adapters import Placement, adapter_size
+from lora_demo.evaluation import Change
+from lora_demo.training import FitProgress
+from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
+from lora_demo.ui.notes import end_note, loaded_note, problem, progress_note
+
+MARKUP = "<img src=x onerror=alert(1)>"
+SAFE = "&lt;img src=x onerror=alert(1)&gt;"
+
+
+def prediction(name: str, probability: float, rank: int = 1) -> Prediction:
+    return Prediction(name, probability, rank)
+
+
+def comparison(name: str, before: float = 0.0002, after: float = 0.9) -> Comparison:
+    change = Change(prediction(name, before, 912), prediction(name, after))
+    return Comparison((prediction("sock", 0.5),), (prediction(name, after),), (change,))
+
+
+@pytest.fixture
+def trained(model) -> FitProgress:
+    adapter = new_adapter(AdapterSpec(model.name, class_names=("goldfish",)), model)
+    points = (LossPoint(1, 8.0, 0.1), LossPoint(2, 0.5, 0.2))
+    return FitProgress(4, points, adapter, 6, 5, (ImageError(MARKUP, "is empty."),))
+
+
+def test_file_names_and_class_names_are_escaped(trained):
+    spec = AdapterSpec("vgg19", class_names=(MARKUP,))
+    texts = [
+        end_note(trained, stopped=False),
+        problem(ImageError(MARKUP, "is empty.")),
+        loaded_note(spec, MARKUP),
+        comparison_card(comparison(MARKUP), MARKUP, True, 1.0),
+    ]
+
+    assert all(SAFE in text and MARKUP not in text for text in texts)
+
+
+def test_the_end_is_told_in_words(trained):
+    assert "Stopped; what was learned is kept." in end_note(trained, stopped=True)
+    assert "2 of 4 rounds with 5 pictures took 0.2 s" in end_note(trained, stopped=True)
+    assert "from 8.00 to 0.50" in end_note(trained, stopped=False)
+    assert "Nothing was learned this time" in end_note(FitProgress(4, pictures=5), stopped=True)
+
+
+def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):
+    assert "round 2 of 4 · 0.2 s left" in progress_note(trained)
+    reading = FitProgress(4, pictures=4, pictures_read=1, reading_seconds=60.0)
+    assert "picture 2 of 4 · 3 min left" in progress_note(reading)
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [(0.0, "0.0 %"), (1e-6, "&lt; 0.1 %"), (0.1234, "12.3 %"), (0.9999, "&gt; 99.9 %")],
+)
+def test_probabilities_are_never_rounded_to_a_lie(probability, text):
+    card = comparison_card(comparison("goldfish", after=probability), "VGG-19", True, 1.0)
+
+    assert f'<span class="lora">{text}</span>' in card
+
+
+def test_the_comparison_says_what_changed():
+    card = comparison_card(comparison("goldfish"), "VGG-19", True, 1.0)
+
+    assert "place 912 → 1" in card
+    assert "from <b>sock</b> to <b>goldfish</b>" in card
+    assert "Nothing is trained yet" in comparison_card(comparison("fish"), "VGG-19", False, 1.0)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 200, 201, 1000])
+def test_the_plot_shows_the_first_epoch_and_keeps_first_and_last(epochs):
+    points = tuple(LossPoint(i, 1000.0 - i, i / 100) for i in range(1, epochs + 1))
+
+    plot = loss_plot(points, 1000)
+
+    line = plot.split('<polyline points="')[1].split('"')[0].split()
+    assert len(line) <= MAX_PLOT_POINTS + 1
+    assert line[0].startswith("44.0,12.0")
+    assert f'<circle cx="{line[-1].split(",")[0]}"' in plot
+
+
+def test_the_numbers_of_lora_are_those_of_the_article(random_vgg19):
+    card = size_card(adapter_size(Placement.PIXELS, 10, random_vgg19), "VGG-19")
+
+    assert all(text in card for text in ("143,667,240", "1,515,280", "1.05 %", "6.1 MB"))
