@@ -254,3 +254,13 @@ def test_a_photo_larger_than_the_screen_works(page, tmp_path):
     drop(page, "trial", [str(tmp_path / "photo.jpg")])
 
     expect(page.locator("#comparison .answers.frozen li")).to_have_count(5)
+
+
+def test_after_a_tap_on_a_picture_more_can_be_added(page):
+    thumbnails(page, "trial").nth(1).click()
+    expect(page.locator("#comparison .answers.frozen li").first).to_contain_text("cheetah")
+
+    drop(page, "trial", [HELD_OUT])
+
+    expect(page.locator("#comparison .answers.frozen li").first).not_to_contain_text("cheetah")
+    expect(thumbnails(page, "trial")).to_have_count(5)

@@ -67,20 +67,32 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
-                strength = gr.Slider(
-                    0,
-                    MAX_STRENGTH,
-                    1.0,
-                    step=0.05,
-                    label="Strength of LoRA",
-                    info="0 switches it off, 1 is as trained, 2 is twice as much.",
-                    elem_id="strength",
-                )
+                with gr.Row(elem_classes="trial-head"):
+                    shown = gr.Image(
+                        interactive=False,
+                        show_label=False,
+                        buttons=[],
+                        height=130,
+                        min_width=120,
+                        visible=False,
+                        elem_id="chosen",
+                    )
+                    strength = gr.Slider(
+                        0,
+                        MAX_STRENGTH,
+                        1.0,
+                        step=0.05,
+                        label="Strength of LoRA",
+                        info="0 switches it off, 1 is as trained, 2 is twice as much.",
+                        elem_id="strength",
+                        scale=3,
+                    )
                 card = gr.HTML(nothing_to_compare(), elem_id="comparison")
     chosen = gr.State(None)
     trial = Trial(gallery, chosen, (chosen, adapter, strength, network), card)
     trial.compare_after(gallery.upload(_choose_newest, gallery, chosen, **QUIET))
-    trial.compare_after(gallery.select(_choose, gallery, chosen, **QUIET))
+    trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
+    chosen.change(lambda path: gr.update(value=path, visible=True), chosen, shown, **QUIET)
     gr.on(
         [strength.change, network.change],
         _compare,
@@ -106,9 +118,10 @@ def _offer(set_name: str) -> tuple[Items, str]:
     return items, items[0][0]
 
 
-def _choose(items: Items, picked: gr.SelectData) -> str:
+def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
+    """Nothing stays selected: a gallery with a selection takes no more pictures."""
     with visitor_errors():
-        return str(uploaded(items[picked.index][0]))
+        return str(uploaded(items[picked.index][0])), gr.Gallery(selected_index=None)
 
 
 def _choose_newest(items: Items) -> str:
