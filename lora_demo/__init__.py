@@ -1,6 +1,6 @@
 """Teach a frozen ImageNet classifier something new from a few pictures, with LoRA."""
 
-from lora_demo.adapter_files import load_adapter, read_adapter_spec, save_adapter
+from lora_demo.adapter_files import load_adapter, open_adapter, read_adapter_spec, save_adapter
 from lora_demo.adapters import (
     Adapter,
     AdapterSpec,

@@ -1,7 +1,6 @@
 """Adapters as files: `.safetensors` with its spec inside, and the article's `lora.pth`."""
 
 import json
-import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -10,9 +9,18 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lora_demo.adapters import MAX_RANK, Adapter, AdapterSpec, Placement, lora_shape, new_adapter
-from lora_demo.backbones import FrozenModel
-from lora_demo.errors import AdapterFileError
+from lora_demo.adapters import (
+    BYTES_PER_NUMBER,
+    MAX_RANK,
+    Adapter,
+    AdapterSpec,
+    Placement,
+    lora_shape,
+    new_adapter,
+)
+from lora_demo.backbones import FrozenModel, load_model
+from lora_demo.errors import AdapterFileError, brief
+from lora_demo.pth_files import read_pth
 
 MAX_FILE_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
 METADATA_KEY = "lora_demo.spec"
@@ -36,6 +44,13 @@ def read_adapter_spec(path: Path | str) -> AdapterSpec | None:
     return _read(Path(path))[0]
 
 
+def open_adapter(path: Path | str, default_model: str) -> tuple[FrozenModel, Adapter]:
+    """The adapter and its base model: the one that the file names, else `default_model`."""
+    spec = read_adapter_spec(path)
+    model = load_model(spec.model_name if spec else default_model)
+    return model, load_adapter(path, model)
+
+
 def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
     """Read either file onto `model`; nothing in it is executed.
 
@@ -47,15 +62,16 @@ def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
     spec = spec or _guess_spec(path, tensors, model)
     if spec.model_name != model.name:
         raise AdapterFileError(
-            f"“{path.name}” was trained on {spec.model_name}, and the base model here is "
-            f"{model.name}. Choose {spec.model_name}, then load the file again."
+            f"“{path.name}” was trained on {brief(spec.model_name)}, and the base model here is "
+            f"{model.name}. Choose that base model, then load the file again."
         )
     m, n = lora_shape(spec.placement, model)
     expected = {"A": (m, spec.rank), "B": (spec.rank, n)}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != expected:
         raise AdapterFileError(
-            f"“{path.name}” does not fit {model.title}: it holds {found}, and {expected} is needed."
+            f"“{path.name}” does not fit {model.title}: it holds {brief(found)}, and {expected} "
+            "is needed."
         )
     if not set(spec.class_names) <= set(model.categories):
         raise AdapterFileError(
@@ -72,7 +88,7 @@ def _read(path: Path) -> tuple[AdapterSpec | None, dict[str, Tensor]]:
         raise AdapterFileError(
             f"“{path.name}” is no LoRA file: its name must end in .safetensors or .pth."
         )
-    if path.stat().st_size > MAX_FILE_BYTES:
+    if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
         raise AdapterFileError(
             f"“{path.name}” has {path.stat().st_size / 2**20:.0f} MB. A LoRA of this app has at "
             f"most {MAX_FILE_BYTES // 2**20} MB, so this is another file."
@@ -80,12 +96,14 @@ def _read(path: Path) -> tuple[AdapterSpec | None, dict[str, Tensor]]:
     try:
         spec, tensors = readers[path.suffix](path)
         for tensor in tensors.values():
+            if tensor.numel() * BYTES_PER_NUMBER > MAX_FILE_BYTES:  # one number, stretched
+                raise ValueError("says that it is larger than the file")
             if tensor.dtype != torch.float32 or not tensor.isfinite().all():
                 raise ValueError("not finite 32-bit numbers")
     except Exception as error:  # foreign files make the readers raise anything
         raise AdapterFileError(
-            f"“{path.name}” cannot be read as a LoRA: it is damaged, cut short or something else. "
-            "Choose a file that was saved here."
+            f"“{path.name}” cannot be read as a LoRA: it is missing, damaged, cut short or "
+            "something else. Choose a file that was saved here."
         ) from error
     return spec, tensors
 
@@ -99,11 +117,7 @@ def _read_safetensors(path: Path) -> tuple[AdapterSpec, dict[str, Tensor]]:
 
 
 def _read_pth(path: Path) -> tuple[None, dict[str, Tensor]]:
-    with zipfile.ZipFile(path) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > MAX_FILE_BYTES:
-            raise ValueError("unpacks to more than it may")
-    tensors = torch.load(path, map_location="cpu", weights_only=True)
-    return None, {str(name): tensor for name, tensor in tensors.items()}
+    return None, read_pth(path, MAX_FILE_BYTES)
 
 
 def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:

@@ -1,13 +1,13 @@
 """All LoRA maths: the low-rank update, where it is placed, and how many numbers it has."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 import torch
 from torch import Tensor, nn
 
 from lora_demo.backbones import FrozenModel
-from lora_demo.errors import LoraDemoError
+from lora_demo.errors import LoraDemoError, brief
 from lora_demo.features import Features
 
 MAX_RANK = 64
@@ -30,18 +30,25 @@ class AdapterSpec:
     placement: Placement = Placement.PIXELS
     rank: int = 10
     seed: int = 0
-    class_names: tuple[str, ...] = field(default=())  # what it was taught
+    class_names: tuple[str, ...] = ()  # what it was taught
 
     def __post_init__(self) -> None:
-        if self.placement not in list(Placement):
+        if self.placement not in list(Placement):  # a list: callers may send what has no hash
             raise LoraDemoError(
-                f"placement is “{self.placement}”. Choose one of: "
+                f"placement is “{brief(self.placement)}”. Choose one of: "
                 f"{', '.join(placement.value for placement in Placement)}."
             )
-        if not (isinstance(self.rank, int) and 1 <= self.rank <= MAX_RANK):
-            raise LoraDemoError(f"rank is {self.rank}. Choose a whole number from 1 to {MAX_RANK}.")
-        if not (isinstance(self.seed, int) and 0 <= self.seed < 2**63):
-            raise LoraDemoError(f"seed is {self.seed}. Choose a whole number from 0 to 2^63 - 1.")
+        if not (type(self.rank) is int and 1 <= self.rank <= MAX_RANK):
+            raise LoraDemoError(
+                f"rank is {brief(self.rank)}. Choose a whole number from 1 to {MAX_RANK}."
+            )
+        if not (type(self.seed) is int and 0 <= self.seed < 2**63):
+            raise LoraDemoError(
+                f"seed is {brief(self.seed)}. Choose a whole number from 0 to 2^63 - 1."
+            )
+        names = self.class_names
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            raise LoraDemoError("class_names holds something else than different names.")
         object.__setattr__(self, "placement", Placement(self.placement))
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models import VGG19_Weights, vgg19
 
-from lora_demo.errors import LoraDemoError, WeightsError
+from lora_demo.errors import LoraDemoError, WeightsError, brief
 from lora_demo.images import find_category
 from lora_demo.weights import find_efficientnet_lite0, find_vgg19, read_state_dict
 
@@ -127,8 +127,10 @@ def load_model(name: str, weights: Path | str | None = None) -> FrozenModel:
     `weights` names a file in place of the usual sources. Raises `WeightsError` where the weights
     are missing, cut short or another network's.
     """
-    if name not in list(BASE_MODELS):
-        raise LoraDemoError(f"“{name}” is no base model. Choose one of: {', '.join(BASE_MODELS)}.")
+    if name not in list(BASE_MODELS):  # a list: callers may send what has no hash
+        raise LoraDemoError(
+            f"“{brief(name)}” is no base model. Choose one of: {', '.join(BASE_MODELS)}."
+        )
     path = Path(weights) if weights else BASE_MODELS[name].find_weights()
     with _loading:
         return _load(name, path)

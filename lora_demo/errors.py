@@ -20,3 +20,8 @@ class WeightsError(LoraDemoError):
 
 class AdapterFileError(LoraDemoError):
     """A file that is no LoRA of ours, or one that does not fit the base model."""
+
+
+def brief(value: object) -> str:
+    """A value from outside, fit for a message: its first 100 letters."""
+    return str(value)[:100]

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from lora_demo.adapters import MAX_STRENGTH, Adapter
 from lora_demo.backbones import FrozenModel
-from lora_demo.errors import LoraDemoError
+from lora_demo.errors import LoraDemoError, brief
 from lora_demo.features import Features
+from lora_demo.images import find_category
 
 TOP = 5
 
@@ -43,7 +44,9 @@ def compare(
 ) -> Comparison:
     """One picture, base against base + LoRA. Without an adapter both sides are the base model's."""
     if not (isinstance(strength, (int, float)) and 0 <= strength <= MAX_STRENGTH):  # no NaN, too
-        raise LoraDemoError(f"strength is {strength}. Choose a number from 0 to {MAX_STRENGTH:g}.")
+        raise LoraDemoError(
+            f"strength is {brief(strength)}. Choose a number from 0 to {MAX_STRENGTH:g}."
+        )
     if adapter and adapter.spec.model_name != model.name:
         raise LoraDemoError(
             f"This LoRA was trained on {adapter.spec.model_name}; it does not fit {model.name}."
@@ -51,7 +54,8 @@ def compare(
     logits_after = adapter.logits(features, strength) if adapter else features.logits
     before = _rank_all(model, features.logits)
     after = _rank_all(model, logits_after)
-    taught = adapter.spec.class_names if adapter else ()
+    names = adapter.spec.class_names if adapter else ()
+    taught = [find_category(name, model.categories) for name in names]
     changes = tuple(Change(_find(before, name), _find(after, name)) for name in taught)
     return Comparison(before[:TOP], after[:TOP], changes)
 

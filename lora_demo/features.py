@@ -13,7 +13,7 @@ from torch import Tensor
 from lora_demo.backbones import FrozenModel
 from lora_demo.images import LabelledImage, decode_image, read_image_bytes
 
-MEMORY_BYTES = 512 * 2**20  # about 800 pictures
+MEMORY_BYTES = 640 * 2**20  # the largest set of pictures, on either model
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.errors import ImageError, LoraDemoError, brief
 
 MAX_FILE_BYTES = 15 * 2**20
 MAX_PIXELS = 50_000_000  # decoded: 150 MB as RGB
+MAX_JPEG_SCANS = 100  # progressive files have about 10; each takes time over all pixels
 MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
 MAX_PICTURES = 1000
-MAX_NAME_LENGTH = 100
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
 _SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
+_SMALLER = "Make the picture smaller and add it once more."
+_TOO_MANY_PIXELS = f"has over {MAX_PIXELS // 10**6} million pixels, too many. {_SMALLER}"
 
 
 @dataclass(frozen=True)
@@ -40,8 +42,7 @@ def read_image_bytes(path: Path) -> bytes:
         if size > MAX_FILE_BYTES:
             raise ImageError(
                 path.name,
-                f"has {size / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read. "
-                "Make the picture smaller and add it once more.",
+                f"has {size / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read. {_SMALLER}",
             )
         return path.read_bytes()
     except OSError as error:
@@ -55,6 +56,8 @@ def decode_image(data: bytes, name: str) -> Image.Image:
 
     The size is checked against the limits before any pixel is decoded.
     """
+    if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
+        raise ImageError(name, f"is a JPEG with too many passes over the picture. {_SAVE_AGAIN}")
     Image.init()  # lists the formats that this Pillow can read
     formats = [known for known in FORMATS if known in Image.OPEN]
     try:
@@ -85,38 +88,46 @@ def open_image(path: Path | str) -> Image.Image:
 
 def find_category(name: str, categories: Sequence[str]) -> str:
     """The category that `name` means (case and underscores forgiven), or the nearest ones named."""
-    name = str(name)[:MAX_NAME_LENGTH]  # looking for near names takes time with every letter
+    name = brief(name)  # looking for near names takes time with every letter
     if name in categories:
         return name
     by_plain_name = {_plain(category): category for category in reversed(categories)}
     if _plain(name) in by_plain_name:
         return by_plain_name[_plain(name)]
     near = difflib.get_close_matches(_plain(name), by_plain_name, n=5, cutoff=0.5)
-    hint = f"The nearest are: {', '.join(by_plain_name[key] for key in near)}." if near else ""
+    nearest = ", ".join(by_plain_name[key] for key in near) or "not to be found; look in the list"
     raise LoraDemoError(
         f"“{name}” is none of the {len(categories):,} classes that the base model knows. "
-        f"{hint or 'Look the class up in the list.'}"
+        f"The nearest are: {nearest}."
     )
 
 
+def class_folders(root: Path | str) -> list[Path]:
+    """The folders in `root` in order of name, but for hidden ones and Python's own."""
+    return sorted(path for path in _entries(root) if path.is_dir() and path.name[0] not in "._")
+
+
 def read_class_folder(folder: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
-    """The pictures that lie directly in one folder; the folder's name is their category."""
-    folder = Path(folder)
-    label = find_category(folder.name, categories)
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path.name[0] != ".")
+    """The pictures that lie directly in one folder; the folder's name is their category.
+
+    Raises `LoraDemoError` where there is no such folder or category.
+    """
+    files = sorted(path for path in _entries(folder) if path.is_file() and path.name[0] != ".")
+    label = find_category(Path(folder).name, categories)
     return [LabelledImage(path, label) for path in files]
 
 
 def read_class_folders(root: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
     """Every picture under `root/<category>/`, one class a folder, folders in order of name."""
-    folders = sorted(path for path in Path(root).iterdir() if path.is_dir() and path.name[0] != ".")
+    folders = class_folders(root)
     return [picture for folder in folders for picture in read_class_folder(folder, categories)]
 
 
-_TOO_MANY_PIXELS = (
-    f"has too many pixels; at most {MAX_PIXELS // 10**6} million are read. "
-    "Make the picture smaller and add it once more."
-)
+def _entries(folder: Path | str) -> list[Path]:
+    try:
+        return list(Path(folder).iterdir())
+    except OSError as error:
+        raise LoraDemoError(f"“{folder}” is no folder that can be read. Check its name.") from error
 
 
 def _check_size(image: Image.Image, name: str) -> None:
@@ -135,8 +146,10 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):  # 16-bit grey; plain conversion would clip, not scale
         image = image.point(lambda value: value / 256).convert("L")
     if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+        image = image.convert("RGBA")
+        paper = Image.new("RGB", image.size, "white")
+        paper.paste(image, mask=image.getchannel("A"))
+        return paper
     return image.convert("RGB")
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from lora_demo.adapters import Adapter, AdapterSpec, new_adapter
 from lora_demo.backbones import FrozenModel
-from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.errors import ImageError, LoraDemoError, brief
 from lora_demo.features import FeatureSet, label_features, read_features
 from lora_demo.images import MAX_PICTURES, LabelledImage
 
@@ -24,14 +24,14 @@ class TrainingSettings:
     learning_rate: float = 1e-3
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.epochs, int) and 1 <= self.epochs <= MAX_EPOCHS):
+        if not (type(self.epochs) is int and 1 <= self.epochs <= MAX_EPOCHS):
             raise LoraDemoError(
-                f"epochs is {self.epochs}. Choose a whole number from 1 to {MAX_EPOCHS:,}."
+                f"epochs is {brief(self.epochs)}. Choose a whole number from 1 to {MAX_EPOCHS:,}."
             )
         number = isinstance(self.learning_rate, (int, float))
         if not (number and 0 < self.learning_rate <= MAX_LEARNING_RATE):  # refuses NaN, too
             raise LoraDemoError(
-                f"learning_rate is {self.learning_rate}. Choose a number above 0 and at most "
+                f"learning_rate is {brief(self.learning_rate)}. Choose a number above 0, at most "
                 f"{MAX_LEARNING_RATE:g}; 0.001 is a good start."
             )
 
@@ -113,16 +113,13 @@ def fit(
     spec: AdapterSpec,
     settings: TrainingSettings = TrainingSettings(),
 ) -> Iterator[FitProgress]:
-    """Adam on the cross-entropy to one-hot targets, shuffled mini-batches; one progress an epoch.
+    """Adam on the cross-entropy, shuffled mini-batches; one progress an epoch.
 
     The frozen network is not run: everything it contributes stands in `features`.
     """
     generator = torch.Generator().manual_seed(spec.seed)
     adapter = new_adapter(spec, model)
-    x, targets = (
-        adapter.inputs(features),
-        F.one_hot(features.labels, features.logits.shape[1]).float(),
-    )
+    x = adapter.inputs(features)
     # fused: A, its gradient and both moments pass through memory once instead of ten times
     optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
     points: tuple[LossPoint, ...] = ()
@@ -131,10 +128,10 @@ def fit(
         total = 0.0
         for batch in torch.randperm(len(x), generator=generator).split(BATCH_SIZE):
             logits = features.logits[batch] + adapter.lora(x[batch])  # (batch, C)
-            loss = F.cross_entropy(logits, targets[batch])
-            optimizer.zero_grad()
+            loss = F.cross_entropy(logits, features.labels[batch])
             loss.backward()
             optimizer.step()
+            optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
             total += loss.item() * len(batch)
         points += (LossPoint(epoch, total / len(x), time.perf_counter() - started),)
         yield FitProgress(settings.epochs, points, adapter)

@@ -47,12 +47,13 @@ def find_vgg19() -> Path:
     if named := os.environ.get(VGG19_VARIABLE):
         if not Path(named).is_file():
             raise WeightsError(
-                f"{VGG19_VARIABLE} names “{named}”, and there is no such file. Correct the "
-                "variable or unset it, or go on with EfficientNet-Lite0."
+                f"{VGG19_VARIABLE} names “{Path(named).name}”, and there is no such file. Correct "
+                "the variable or unset it, or go on with EfficientNet-Lite0."
             )
         return Path(named)
     cached = try_to_load_from_cache(*VGG19_HUB_FILE)  # a path, None, or a note that there is none
-    for path in (*_download_targets(), Path(str(cached))):
+    official, from_hub = _download_targets()
+    for path in (from_hub, official, Path(str(cached))):  # a new download outdoes a damaged file
         if path.is_file():
             return path
     raise WeightsError(
@@ -118,7 +119,7 @@ def _download(source: str, url: str, sha256: str, target: Path) -> Iterator[Down
                 file.write(chunk)
                 digest.update(chunk)
                 yield DownloadProgress(source, file.tell(), total)
-        if not digest.hexdigest().startswith(sha256):
+        if not (sha256 and digest.hexdigest().startswith(sha256)):
             raise OSError("the file that arrived is cut short or not the right one")
         part.replace(target)
     finally:

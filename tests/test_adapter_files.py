@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import resource
 import struct
 import zipfile
 
@@ -16,6 +17,7 @@ from lora_demo import (
     TrainingSettings,
     fit,
     load_adapter,
+    open_adapter,
     read_adapter_spec,
     save_adapter,
 )
@@ -118,7 +120,7 @@ def rank_too_large(path):
 
 
 def stretched_tensor(path):
-    torch.save({"A": torch.zeros(1).expand(150_528, 10**6), "B": torch.zeros(1)}, path)
+    torch.save({"A": torch.zeros(1).expand(1280, 10**5), "B": torch.zeros(1)}, path)
 
 
 def doubles(path):
@@ -133,7 +135,32 @@ def no_tensors(path):
     torch.save({"A": 1, "B": "x"}, path)
 
 
+def pickled(path, data):
+    """A zip archive as torch.save makes it, with a pickle of one's own."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", data)
+        archive.writestr("archive/version", "3\n")
+
+
+def years_to_hash(path):
+    twice = b"".join(b"h%c\x86q%c" % (i, i + 1) for i in range(40))
+    pickled(path, b"\x80\x02})q\x00h\x00" + twice + b"K\x01s.")
+
+
+def gigabytes_to_make(path):
+    pickled(path, b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.")
+
+
+def two_pickles(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02}.")
+        archive.writestr("archive/DATA.PKL", b"\x80\x02}.")
+
+
 PTH = [
+    years_to_hash,
+    gigabytes_to_make,
+    two_pickles,
     pickled_code,
     bare_pickle,
     text,
@@ -186,6 +213,11 @@ SAFETENSORS = {
     "unknown placement": lambda path: save_spec(path, placement="<script>"),
     "unknown model": lambda path: save_spec(path, model_name="<img onerror=alert(1)>"),
     "unknown class": lambda path: save_spec(path, class_names=["<img onerror=alert(1)>"]),
+    "a class as a list": lambda path: save_spec(path, class_names=[["x"]]),
+    "a class many times": lambda path: save_spec(path, class_names=["goldfish"] * 10**5),
+    "no list of classes": lambda path: save_spec(path, class_names=7),
+    "rank that is true": lambda path: save_spec(path, rank=True),
+    "a model name without end": lambda path: save_spec(path, model_name="x" * 10**6),
     "unknown field": lambda path: save_spec(path, more=1),
 }
 
@@ -195,8 +227,34 @@ def test_a_hostile_safetensors_file_is_refused_by_name(tmp_path, model, make):
     path = tmp_path / "lora.safetensors"
     make(path)
 
-    with pytest.raises(AdapterFileError, match=r"“lora.safetensors”"):
+    with pytest.raises(AdapterFileError, match=r"“lora.safetensors”") as caught:
         load_adapter(path, model)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_stretched_tensor_is_refused_before_it_is_looked_through(tmp_path, model):
+    path = tmp_path / "lora.pth"
+    stretched_tensor(path)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(AdapterFileError):
+        load_adapter(path, model)
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024  # kB
+
+
+def test_a_file_that_is_not_there_is_named(model):
+    with pytest.raises(AdapterFileError, match=r"“gone.pth”.*missing"):
+        load_adapter("gone.pth", model)
+
+
+def test_open_adapter_brings_the_base_model_along(tmp_path, model, adapter):
+    path = save_adapter(adapter, tmp_path / "lora.safetensors")
+
+    opened_model, opened = open_adapter(path, "vgg19")
+
+    assert opened_model is model
+    assert opened.spec == adapter.spec
 
 
 def test_another_suffix_is_refused(tmp_path, model, adapter):

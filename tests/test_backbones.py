@@ -1,9 +1,12 @@
 """The base models: right weights, right preprocessing, frozen, or a named error."""
 
 import hashlib
+import os
+import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import huggingface_hub.constants
 import pytest
@@ -113,12 +116,26 @@ def test_vgg19_is_found_where_the_variable_says_then_in_the_hub_cache(
     assert find_vgg19() == vgg19_file
 
 
+def test_vgg19_is_found_in_the_hugging_face_cache(vgg19_file):
+    repository = Path(os.environ["HF_HOME"]) / "hub" / "models--timm--vgg19.tv_in1k"
+    revision = repository / "snapshots" / "0123"
+    revision.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0123")
+    (revision / "model.safetensors").symlink_to(vgg19_file)
+
+    found = find_vgg19()
+    shutil.rmtree(repository)
+
+    assert found == revision / "model.safetensors"
+
+
 def test_missing_weights_are_named_with_the_remedy(monkeypatch):
     with pytest.raises(WeightsError, match=r"vgg19-dcbb9e9d.pth.*Download.*EfficientNet-Lite0"):
         load_model("vgg19")
 
     monkeypatch.setenv("LORA_DEMO_VGG19", "/nowhere/vgg.pth")
-    with pytest.raises(WeightsError, match=r"LORA_DEMO_VGG19 names “/nowhere/vgg.pth”"):
+    with pytest.raises(WeightsError, match=r"LORA_DEMO_VGG19 names “vgg.pth”"):
         load_model("vgg19")
 
 

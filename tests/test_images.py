@@ -49,7 +49,7 @@ READABLE = {
     "CMYK jpeg": (rgb().convert("CMYK"), "a.jpg", {"quality": 95}, (40, 20), RED),
     "grey": (rgb().convert("L"), "a.png", {}, (40, 20), (76, 76, 76)),
     "palette": (rgb().quantize(2), "a.png", {}, (40, 20), RED),
-    "transparent palette": (rgb().quantize(2), "a.png", {"transparency": 0}, (40, 20), None),
+    "clear palette": (rgb().quantize(2), "a.png", {"transparency": b"\0\0"}, (40, 20), WHITE),
     "alpha is laid on white": (half_transparent(), "a.png", {}, (40, 20), WHITE),
     "grey with alpha": (half_transparent().convert("LA"), "a.png", {}, (40, 20), WHITE),
     "16 bit grey": (sixteen_bit(), "a.png", {}, (40, 20), (128, 128, 128)),
@@ -86,8 +86,7 @@ def test_real_files_become_upright_rgb(tmp_path, image, name, options, size, cor
     opened = open_image(save(image, tmp_path / name, **options))
 
     assert (opened.mode, opened.size) == ("RGB", size)
-    if corner:
-        assert np.abs(np.subtract(opened.getpixel((2, 2)), corner)).max() <= 12
+    assert np.abs(np.subtract(opened.getpixel((2, 2)), corner)).max() <= 12
 
 
 def cut_short(data: bytes) -> bytes:
@@ -111,10 +110,14 @@ REFUSED = {
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
     "jpeg cut short": (cut_short(encoded(noise(), "JPEG")), "damaged or cut short"),
     "png cut short": (cut_short(encoded(noise(), "PNG")), "damaged or cut short"),
-    "too many pixels": (encoded(Image.new("1", (10_000, 5_001)), "PNG"), "too many pixels"),
-    "a bomb": (encoded(Image.new("1", (30_000, 30_000)), "PNG"), "too many pixels"),
+    "million pixels, too many": (
+        encoded(Image.new("1", (10_000, 5_001)), "PNG"),
+        "million pixels, too many",
+    ),
+    "a bomb": (encoded(Image.new("1", (30_000, 30_000)), "PNG"), "million pixels, too many"),
     "a strip": (encoded(Image.new("1", (9_000, 3)), "PNG"), "too narrow"),
     "too many bytes": (b"\xff" * (MAX_FILE_BYTES + 1), "at most 15 MB"),
+    "a JPEG of 1,000 scans": (encoded(rgb(), "JPEG") + b"\xff\xda" * 1000, "too many passes"),
     "a format not on the list": (encoded(rgb(), "TIFF"), "not a picture"),
 }
 
@@ -134,7 +137,7 @@ def test_the_size_is_checked_before_anything_is_decoded(tmp_path, monkeypatch):
     decoded = []
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: decoded.append(image))
 
-    with pytest.raises(ImageError, match="too many pixels"):
+    with pytest.raises(ImageError, match="million pixels, too many"):
         open_image(path)
     assert decoded == []
 
@@ -177,3 +180,8 @@ def test_names_that_differ_by_case_alone_stay_apart(tmp_path):
     labels = [picture.label for picture in read_class_folders(tmp_path, CATEGORIES)]
 
     assert labels == ["Cardigan", "cardigan"]
+
+
+def test_a_folder_that_is_not_there_is_named():
+    with pytest.raises(LoraDemoError, match=r"“data/goldfihs” is no folder"):
+        read_class_folder("data/goldfihs", CATEGORIES)

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "lora_demo"
 ROOMS = [
     "errors",
+    "pth_files",
     "images",
     "weights",
     "backbones",
@@ -19,6 +20,7 @@ ROOMS = [
 ]
 FORBIDDEN = {room: {"gradio"} for room in ROOMS} | {
     "errors": {"gradio", "torch", "PIL"},
+    "pth_files": {"gradio", "PIL"},
     "images": {"gradio", "torch"},
     "adapters": {"gradio", "PIL", "pathlib"},
 }
@@ -31,6 +33,7 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "a relative import"
             names.add(node.module)
     return names
 
@@ -58,8 +61,8 @@ def test_the_public_names_are_no_part_of_the_page():
     assert not any(name.startswith("lora_demo.ui") for name in imports(ROOT / "__init__.py"))
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "ui").glob("*.py")), ids=lambda path: path.stem)
-def test_the_page_imports_rooms_by_name(path):
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: path.stem)
+def test_rooms_are_imported_by_name(path):
     assert "lora_demo" not in imports(path)
 
 

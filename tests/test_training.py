@@ -19,6 +19,8 @@ from lora_demo import (
     read_features,
     train,
 )
+from lora_demo.features import MEMORY_BYTES
+from lora_demo.images import MAX_PICTURES
 from tests.plain import PlainLora, plain_losses
 
 
@@ -131,6 +133,19 @@ def test_merged_weights_give_the_adapters_logits(model, features):
     logits = features.trunk @ merged.T + model.head.bias
 
     torch.testing.assert_close(logits, adapter.logits(features, 1.5), rtol=1e-4, atol=1e-3)
+
+
+def test_a_set_of_the_largest_size_fits_the_memory(features, random_vgg19, goldfish):
+    largest = read_features(random_vgg19, goldfish[0].path)
+
+    assert MAX_PICTURES * largest.size_bytes <= MEMORY_BYTES
+    assert MAX_PICTURES * features.size_bytes / len(goldfish) <= MEMORY_BYTES
+
+
+def test_an_adapter_that_is_kept_keeps_no_gradients(model, features, spec):
+    adapter = last(fit(model, features, spec, TrainingSettings(2))).adapter
+
+    assert all(parameter.grad is None for parameter in adapter.parameters())
 
 
 def test_several_classes_are_learned_at_once(model, goldfish, features):

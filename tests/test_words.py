@@ -1,5 +1,7 @@
 """What the page says of records: true words, and nothing of a visitor's runs as HTML."""
 
+from dataclasses import replace
+
 import pytest
 
 from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
@@ -32,7 +34,7 @@ def trained(model) -> FitProgress:
 def test_file_names_and_class_names_are_escaped(trained):
     spec = AdapterSpec("vgg19", class_names=(MARKUP,))
     texts = [
-        end_note(trained, stopped=False),
+        end_note(trained),
         problem(ImageError(MARKUP, "is empty.")),
         loaded_note(spec, MARKUP),
         comparison_card(comparison(MARKUP), MARKUP, True, 1.0),
@@ -42,10 +44,11 @@ def test_file_names_and_class_names_are_escaped(trained):
 
 
 def test_the_end_is_told_in_words(trained):
-    assert "Stopped; what was learned is kept." in end_note(trained, stopped=True)
-    assert "2 of 4 rounds with 5 pictures took 0.2 s" in end_note(trained, stopped=True)
-    assert "from 8.00 to 0.50" in end_note(trained, stopped=False)
-    assert "Nothing was learned this time" in end_note(FitProgress(4, pictures=5), stopped=True)
+    assert "Stopped; what was learned is kept." in end_note(trained)
+    assert "2 of 4 rounds with 5 pictures took 0.2 s" in end_note(trained)
+    assert "from 8.00 to 0.50" in end_note(trained)
+    assert "<b>Done!</b> 2 rounds" in end_note(replace(trained, epochs=2))
+    assert "Nothing was learned this time" in end_note(FitProgress(4, pictures=5))
 
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):

@@ -1,11 +1,11 @@
-"""The two public endpoints. They keep nothing between calls."""
+"""The two public endpoints. No call depends on an earlier one."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.adapter_files import load_adapter, read_adapter_spec
+from lora_demo.adapter_files import open_adapter
 from lora_demo.adapters import AdapterSpec
 from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
@@ -14,7 +14,7 @@ from lora_demo.features import read_features
 from lora_demo.images import LabelledImage, find_category
 from lora_demo.training import FitProgress, TrainingSettings, train
 from lora_demo.ui.feedback import throttle, uploaded, visitor_errors
-from lora_demo.ui.keep import full_name, write_adapter
+from lora_demo.ui.keep import write_adapter
 
 PTH_MODEL = "vgg19"  # a plain lora.pth does not say; the article's is VGG-19's
 
@@ -48,18 +48,15 @@ def train_endpoint(
             train(model, examples, spec, TrainingSettings(epochs, learning_rate))
         ):
             yield _summary(progress, spec), None
-        file = write_adapter(progress.adapter, full_name(progress.adapter))
+        file = write_adapter(progress.adapter)
         yield _summary(progress, spec), gr.FileData(path=str(file), orig_name=file.name)
 
 
 def compare_endpoint(picture: gr.FileData, adapter: gr.FileData, strength: float = 1.0) -> dict:
     """The five most probable classes of one picture, without (`base`) and with (`adapted`) LoRA."""
     with visitor_errors():
-        file = _file(adapter)
-        spec = read_adapter_spec(file)
-        model = load_model(spec.model_name if spec else PTH_MODEL)
-        features = read_features(model, _file(picture))
-        comparison = compare(model, features, load_adapter(file, model), strength)
+        model, loaded = open_adapter(_file(adapter), PTH_MODEL)
+        comparison = compare(model, read_features(model, _file(picture)), loaded, strength)
     return {"base": _answers(comparison.before), "adapted": _answers(comparison.after)}
 
 

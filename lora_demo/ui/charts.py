@@ -11,7 +11,7 @@ MAX_PLOT_POINTS = 200
 
 
 def loss_plot(points: tuple[LossPoint, ...], epochs: int) -> str:
-    """The loss curve as SVG, from the first epoch on; thinned to at most 200 points."""
+    """The loss curve as SVG, from the first epoch on; at most 200 points and the last."""
     if not points:
         return (
             '<div class="plot plot-empty">The curve of its mistakes appears here '

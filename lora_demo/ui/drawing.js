@@ -50,8 +50,8 @@ canvas.addEventListener("pointerdown", (event) => {
   redraw();
 });
 canvas.addEventListener("pointermove", (event) => {
-  if (!event.buttons || !strokes.length) return;
-  strokes.at(-1).points.push(...event.getCoalescedEvents().map(place));
+  if (!canvas.hasPointerCapture(event.pointerId)) return;
+  strokes.at(-1).points.push(...(event.getCoalescedEvents?.() ?? [event]).map(place));
   redraw();
 });
 pad.querySelector(".undo").addEventListener("click", () => { strokes.pop(); redraw(); });

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,6 +15,7 @@ from lora_demo.errors import LoraDemoError
 # For every event: no spinner over what it changes, and no endpoint for clients.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 SHOW_SECONDS = 0.25  # between updates of the page; browsers fall behind at more
+FORGET_SECONDS = 3600  # how long uploads and adapter files stay on disk
 Step = TypeVar("Step")
 
 
@@ -23,7 +25,8 @@ def visitor_errors() -> Iterator[None]:
     try:
         yield
     except LoraDemoError as error:
-        raise gr.Error(str(error), duration=20, print_exception=False) from error
+        text = escape(str(error), quote=False)  # messages are shown as HTML
+        raise gr.Error(text, duration=20, print_exception=False) from error
 
 
 def throttle(steps: Iterable[Step]) -> Iterator[Step]:
@@ -41,7 +44,10 @@ def throttle(steps: Iterable[Step]) -> Iterator[Step]:
 def uploaded(path: object) -> Path:
     """The path, where it lies in the folder of uploads; Gradio 6.31 lets clients name any file."""
     root = Path(get_upload_folder()).resolve()
-    resolved = Path(str(path)).resolve()
-    if not (resolved.is_relative_to(root) and resolved.is_file()):
-        raise LoraDemoError("That file was not uploaded here. Add it to the page once more.")
-    return resolved
+    try:
+        resolved = Path(str(path)).resolve()
+        if resolved.is_relative_to(root) and resolved.is_file():
+            return resolved
+    except (ValueError, OSError):  # a NUL in it, or a name without end
+        pass
+    raise LoraDemoError("That file was not uploaded here. Add it to the page once more.")

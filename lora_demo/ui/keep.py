@@ -1,6 +1,8 @@
 """Step 5: a LoRA as a file, to keep and to load again."""
 
 import secrets
+import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +10,9 @@ import gradio as gr
 from gradio.events import Dependency
 from gradio.utils import get_upload_folder
 
-from lora_demo.adapter_files import load_adapter, read_adapter_spec, save_adapter
+from lora_demo.adapter_files import open_adapter, save_adapter
 from lora_demo.adapters import Adapter
-from lora_demo.backbones import load_model
-from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
+from lora_demo.ui.feedback import FORGET_SECONDS, QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import loaded_note, step
 
 
@@ -40,31 +41,32 @@ def build_keep(network: gr.State, adapter: gr.State) -> Keep:
     return keep
 
 
-def write_adapter(adapter: Adapter, name: str) -> Path:
-    """A file in a folder of its own below the uploads, from where the page may fetch it."""
-    folder = Path(get_upload_folder()) / secrets.token_hex(16)
+def write_adapter(adapter: Adapter, name: str = "") -> Path:
+    """A file in a folder of its own below the uploads, from where the page may fetch it.
+
+    Without a name it is called after the taught classes, as in lora-goldfish.safetensors.
+    Gradio forgets to delete what its API hands out, so older files go here.
+    """
+    root = Path(get_upload_folder()) / "adapters"
+    for old in root.glob("*"):
+        if time.time() - old.stat().st_mtime > FORGET_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = root / secrets.token_hex(16)
     folder.mkdir(parents=True)
-    return save_adapter(adapter, folder / name)
-
-
-def full_name(adapter: Adapter) -> str:
-    """lora-goldfish.safetensors"""
-    return "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_") + ".safetensors"
+    taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
+    return save_adapter(adapter, folder / (name or f"{taught}.safetensors"))
 
 
 def _offer(adapter: Adapter | None) -> tuple:
     if adapter is None:
         return gr.skip(), gr.skip()
-    names = full_name(adapter), "lora.pth"
-    return tuple(
-        gr.update(value=str(write_adapter(adapter, name)), interactive=True) for name in names
-    )
+    files = write_adapter(adapter), write_adapter(adapter, "lora.pth")
+    return tuple(gr.update(value=str(file), interactive=True) for file in files)
 
 
 def _load(path: str, network: str) -> tuple[Adapter, str, str]:
     """Onto the base model that the file names; a plain `.pth` goes onto the one in use."""
     with visitor_errors():
         file = uploaded(path)
-        spec = read_adapter_spec(file)
-        adapter = load_adapter(file, load_model(spec.model_name if spec else network))
+        _, adapter = open_adapter(file, network)
     return adapter, adapter.spec.model_name, loaded_note(adapter.spec, file.name)

@@ -1,5 +1,6 @@
 """Which frozen network is taught: the choice, and the download of VGG-19."""
 
+import os
 from collections.abc import Iterator
 
 import gradio as gr
@@ -8,7 +9,7 @@ from lora_demo.backbones import BASE_MODELS, load_model
 from lora_demo.errors import WeightsError
 from lora_demo.ui.feedback import QUIET, throttle
 from lora_demo.ui.notes import download_note, network_line, problem
-from lora_demo.weights import VGG19_MEGABYTES, download_vgg19
+from lora_demo.weights import VGG19_MEGABYTES, VGG19_VARIABLE, download_vgg19
 
 BUILT_IN = "efficientnet_lite0"
 
@@ -44,8 +45,9 @@ def _choose(name: str) -> tuple:
     try:
         load_model(name)
     except WeightsError as error:
-        return BUILT_IN, BUILT_IN, gr.update(visible=True, interactive=True), problem(error)
-    return name, name, gr.skip(), ""
+        named = VGG19_VARIABLE in os.environ  # then another download would not be looked at
+        return BUILT_IN, BUILT_IN, gr.update(visible=not named, interactive=True), problem(error)
+    return name, name, gr.update(visible=False) if name == "vgg19" else gr.skip(), ""
 
 
 def _show(name: str) -> tuple[str, str]:
@@ -54,9 +56,10 @@ def _show(name: str) -> tuple[str, str]:
 
 def _download() -> Iterator[tuple]:
     unchanged = gr.skip(), gr.skip()
+    already_here = _choose("vgg19")  # another visitor may have fetched it meanwhile
     try:
-        for progress in throttle(download_vgg19()):
+        for progress in throttle(download_vgg19()) if already_here[-1] else ():
             yield *unchanged, gr.update(interactive=False), download_note(progress)
-        yield *_choose("vgg19")[:2], gr.update(visible=False), ""
+        yield _choose("vgg19")
     except WeightsError as error:
         yield *unchanged, gr.update(interactive=True), problem(error)

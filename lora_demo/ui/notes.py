@@ -45,13 +45,16 @@ def progress_note(progress: FitProgress) -> str:
     return note(f"{text}{_bar(share)}", "busy")
 
 
-def end_note(progress: FitProgress, stopped: bool) -> str:
+def end_note(progress: FitProgress) -> str:
     """What happened, in words: how long, what was learned, which files were left out."""
     if progress.adapter is None:
         return note("Stopped while looking at the pictures. Nothing was learned this time.", "info")
     first, last = progress.points[0], progress.points[-1]
-    rounds = f"{len(progress.points)} of {progress.epochs}" if stopped else f"{progress.epochs}"
-    lead = "Stopped; what was learned is kept." if stopped else "Done!"
+    taken = len(progress.points)
+    if progress.done:
+        lead, rounds = "Done!", f"{taken}"
+    else:
+        lead, rounds = "Stopped; what was learned is kept.", f"{taken} of {progress.epochs}"
     names = ", ".join(f"“{escape(name)}”" for name in progress.adapter.spec.class_names)
     text = (
         f"<b>{lead}</b> {rounds} rounds with {_pictures(progress.pictures_read)} took "
@@ -61,7 +64,7 @@ def end_note(progress: FitProgress, stopped: bool) -> str:
     if progress.refused:
         items = "".join(f"<li>{escape(str(error))}</li>" for error in progress.refused)
         text += f"<p><b>Left out:</b></p><ul>{items}</ul>"
-    return note(text, "info" if stopped else "good")
+    return note(text, "good" if progress.done else "info")
 
 
 def download_note(progress: DownloadProgress) -> str:

@@ -5,14 +5,13 @@ from PIL import Image
 
 from lora_demo.images import MAX_PIXELS
 from lora_demo.ui.api import publish_api
+from lora_demo.ui.feedback import FORGET_SECONDS
 from lora_demo.ui.keep import build_keep
 from lora_demo.ui.look import INTRODUCTION
 from lora_demo.ui.network import build_network
 from lora_demo.ui.pictures import build_pictures
 from lora_demo.ui.practice import build_practice
 from lora_demo.ui.trial import build_trial
-
-FORGET_SECONDS = 3600  # uploads and adapter files on disk
 
 
 def build_app() -> gr.Blocks:

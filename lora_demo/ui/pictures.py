@@ -1,13 +1,20 @@
 """Steps 1 and 2: the pictures to learn from, and the class that they show."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import gradio as gr
 
 from lora_demo.backbones import CATEGORIES
 from lora_demo.errors import LoraDemoError
-from lora_demo.images import LabelledImage, read_class_folder
+from lora_demo.images import (
+    LabelledImage,
+    class_folders,
+    find_category,
+    read_class_folder,
+    read_class_folders,
+)
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import step
@@ -26,22 +33,10 @@ class Pictures:
 def build_pictures() -> Pictures:
     with gr.Column(elem_classes="card"):
         gr.HTML(step(1, "Show it some pictures", "Five are enough. Add your own, or take ours:"))
-        folders = sorted(f.name for f in DATA.iterdir() if f.is_dir() and f.name[0] not in "._")
         with gr.Row(elem_classes="sets"):
-            sets = {name: gr.Button(name.capitalize(), size="sm") for name in folders}
+            sets = {f.name: gr.Button(f.name.capitalize(), size="sm") for f in class_folders(DATA)}
             everything = gr.Button("All of them", size="sm")
-        gallery = gr.Gallery(
-            label="Pictures to learn from",
-            show_label=False,
-            type="filepath",
-            file_types=["image"],
-            sources=["upload", "webcam", "clipboard"],
-            columns=5,
-            height="auto",
-            object_fit="contain",
-            buttons=[],
-            elem_id="pictures",
-        )
+        gallery = build_gallery("pictures", "Pictures to learn from")
         with gr.Accordion("Or draw one yourself", open=False):
             build_drawing_pad("pictures", "Add my drawing")
     with gr.Column(elem_classes="card"):
@@ -56,12 +51,30 @@ def build_pictures() -> Pictures:
             container=False,
             elem_id="class-name",
         )
+    chosen = [gallery, class_name]
     for name, button in sets.items():
-        button.click(
-            lambda name=name: (_load_set(name), name), None, [gallery, class_name], **QUIET
-        )
-    everything.click(lambda: (_load_all(folders), None), None, [gallery, class_name], **QUIET)
+        button.click(partial(_load_set, name), None, chosen, **QUIET)
+    everything.click(_load_all, None, chosen, **QUIET)
     return Pictures(gallery, class_name, sets)
+
+
+def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) -> gr.Gallery:
+    """Pictures from files, webcam and clipboard; handlers get (path, caption) pairs."""
+    return gr.Gallery(
+        value,
+        label=label,
+        show_label=False,
+        type="filepath",
+        file_types=["image"],
+        sources=["upload", "webcam", "clipboard"],
+        interactive=True,
+        columns=5,
+        height="auto",
+        object_fit="contain",
+        buttons=[],
+        elem_id=elem_id,
+        **more,
+    )
 
 
 def held_out(set_name: str) -> list[str]:
@@ -75,13 +88,19 @@ def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledIma
         raise LoraDemoError("There are no pictures yet. Add some in step 1.")
     if not class_name and not all(caption for _, caption in items):
         raise LoraDemoError("What do the pictures show? Choose the right answer in step 2.")
-    return [LabelledImage(uploaded(path), caption or class_name) for path, caption in items]
+    return [
+        LabelledImage(uploaded(path), find_category(caption or class_name, CATEGORIES))
+        for path, caption in items
+    ]
 
 
-def _load_set(name: str) -> Items:
+def _load_set(name: str) -> tuple[Items, str]:
     with visitor_errors():
-        return [(str(picture.path), None) for picture in read_class_folder(DATA / name, CATEGORIES)]
+        pictures = read_class_folder(DATA / name, CATEGORIES)
+        return [(str(p.path), None) for p in pictures], find_category(name, CATEGORIES)
 
 
-def _load_all(names: list[str]) -> Items:
-    return [(path, name) for name in names for path, _ in _load_set(name)]
+def _load_all() -> tuple[Items, None]:
+    """Each picture with its class as caption; the one choice for all is left open."""
+    with visitor_errors():
+        return [(str(p.path), p.label) for p in read_class_folders(DATA, CATEGORIES)], None

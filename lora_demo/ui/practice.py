@@ -77,50 +77,45 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
                 elem_id="seed",
             )
 
+    run = gr.State(None)  # the event that Stop sets; a new one for every training
+
     def on_train(values: dict) -> Iterator[tuple]:
-        stopped: threading.Event = values[run]
-        progress = None
+        """Values by component; yields what becomes of adapter, status and plot."""
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
-            spec = AdapterSpec(
-                values[network],
-                values[placement],
-                values[rank],
-                values[seed],
-                tuple(dict.fromkeys(picture.label for picture in labelled)),
-            )
+            taught = tuple(dict.fromkeys(picture.label for picture in labelled))
+            wanted = [values[c] for c in (network, placement, rank, seed)]
             settings = TrainingSettings(values[epochs], values[learning_rate])
-            steps = _until(stopped, train(load_model(spec.model_name), labelled, spec, settings))
-            for progress in throttle(steps):
+            steps = train(
+                load_model(values[network]), labelled, AdapterSpec(*wanted, taught), settings
+            )
+            for progress in throttle(_until(values[run], steps)):
                 yield (
                     progress.adapter or gr.skip(),
                     progress_note(progress),
                     loss_plot(progress.points, progress.epochs),
                 )
-            yield gr.skip(), end_note(progress, stopped.is_set()), gr.skip()
+            yield gr.skip(), end_note(progress), gr.skip()
         except LoraDemoError as error:
             yield gr.skip(), problem(error), gr.skip()
 
-    run = gr.State(None)  # the event that Stop sets; a new one for every training
     sizing = [network, placement, rank]
     gr.on([c.change for c in sizing], _size, sizing, size, queue=False, **QUIET)
     began = start.click(_begin, None, [run, start, stop, status], queue=False, **QUIET)
-    settings = {rank, placement, epochs, learning_rate, seed}
+    dials = {rank, placement, epochs, learning_rate, seed}
     trained = began.then(
         on_train,
-        {run, network, pictures.gallery, pictures.class_name, *settings},
+        {run, network, pictures.gallery, pictures.class_name, *dials},
         [adapter, status, plot],
         concurrency_id="training",
         **QUIET,
     )
-    trained.failure(lambda: problem(_UNEXPECTED), None, status, **QUIET)
-    stop.click(lambda event: event.set(), run, None, queue=False, **QUIET)
+    unexpected = note("That should not have happened. Press Train once more.", "bad")
+    trained.failure(lambda: unexpected, None, status, **QUIET)
+    stop.click(lambda event: event and event.set(), run, None, queue=False, **QUIET)
     return trained.then(
         lambda: (gr.update(visible=True), gr.update(visible=False)), None, [start, stop], **QUIET
     )
-
-
-_UNEXPECTED = LoraDemoError("Something went wrong that should not have. Press Train once more.")
 
 
 def _begin() -> tuple:

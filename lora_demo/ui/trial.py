@@ -15,7 +15,7 @@ from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import nothing_to_compare, step
-from lora_demo.ui.pictures import Items, held_out
+from lora_demo.ui.pictures import Items, build_gallery, held_out
 
 PHOTOS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")  # they come with Gradio
 UNRELATED = [(get_image(name), "other") for name in PHOTOS]
@@ -49,21 +49,7 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
         )
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
-                gallery = gr.Gallery(
-                    UNRELATED,
-                    label="Pictures to try",
-                    show_label=False,
-                    type="filepath",
-                    file_types=["image"],
-                    sources=["upload", "webcam", "clipboard"],
-                    interactive=True,
-                    allow_preview=False,
-                    columns=5,
-                    height="auto",
-                    object_fit="contain",
-                    buttons=[],
-                    elem_id="trial",
-                )
+                gallery = build_gallery("trial", "Pictures to try", UNRELATED, allow_preview=False)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
