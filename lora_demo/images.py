@@ -42,7 +42,7 @@ def read_image_bytes(path: Path) -> bytes:
         if size > MAX_FILE_BYTES:
             raise ImageError(
                 path.name,
-                f"has {size / 2**20:.0f} MB; at most {MAX_FILE_BYTES // 2**20} MB are read. {_SMALLER}",
+                f"has {size / 2**20:.0f} MB; {MAX_FILE_BYTES // 2**20} MB is the most. {_SMALLER}",
             )
         return path.read_bytes()
     except OSError as error:

@@ -110,13 +110,13 @@ REFUSED = {
     "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
     "jpeg cut short": (cut_short(encoded(noise(), "JPEG")), "damaged or cut short"),
     "png cut short": (cut_short(encoded(noise(), "PNG")), "damaged or cut short"),
-    "million pixels, too many": (
+    "million pixels": (
         encoded(Image.new("1", (10_000, 5_001)), "PNG"),
-        "million pixels, too many",
+        "million pixels",
     ),
-    "a bomb": (encoded(Image.new("1", (30_000, 30_000)), "PNG"), "million pixels, too many"),
+    "a bomb": (encoded(Image.new("1", (30_000, 30_000)), "PNG"), "million pixels"),
     "a strip": (encoded(Image.new("1", (9_000, 3)), "PNG"), "too narrow"),
-    "too many bytes": (b"\xff" * (MAX_FILE_BYTES + 1), "at most 15 MB"),
+    "too many bytes": (b"\xff" * (MAX_FILE_BYTES + 1), "15 MB is the most"),
     "a JPEG of 1,000 scans": (encoded(rgb(), "JPEG") + b"\xff\xda" * 1000, "too many passes"),
     "a format not on the list": (encoded(rgb(), "TIFF"), "not a picture"),
 }
@@ -137,7 +137,7 @@ def test_the_size_is_checked_before_anything_is_decoded(tmp_path, monkeypatch):
     decoded = []
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda image: decoded.append(image))
 
-    with pytest.raises(ImageError, match="million pixels, too many"):
+    with pytest.raises(ImageError, match="million pixels"):
         open_image(path)
     assert decoded == []
 
