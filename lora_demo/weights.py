@@ -79,9 +79,9 @@ def download_vgg19() -> Iterator[DownloadProgress]:
         yield from _download("PyTorch", VGG19_URL, official.stem.split("-")[-1], official)
     except (OSError, HTTPException) as error:
         raise WeightsError(
-            f"“{VGG19_FILE}” could not be downloaded. Hugging Face: {hub_failure}. "
-            f"PyTorch: {error}. Check the connection and try again; EfficientNet-Lite0 works "
-            "without it."
+            f"VGG-19 (“{VGG19_FILE}”) could not be downloaded. Is this computer connected to the "
+            "internet? Try again later; EfficientNet-Lite0 works without it. (Hugging Face: "
+            f"{hub_failure}. PyTorch: {error}.)"
         ) from error
 
 

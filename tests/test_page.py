@@ -59,7 +59,7 @@ def test_from_dropped_pictures_to_the_comparison(page):
     card = page.locator("#comparison")
     expect(card.locator(".answers.lora li").first).to_contain_text("goldfish")
     expect(card.locator(".answers.frozen li").first).not_to_contain_text("goldfish")
-    expect(card.locator(".change")).to_contain_text(re.compile(r"goldfish .* → .* place .* → 1"))
+    expect(card.locator(".change")).to_contain_text(re.compile(r"goldfish .* → .* to place 1"))
     for side in ("frozen", "lora"):
         expect(card.locator(f".answers.{side} li")).to_have_count(5)
 
@@ -106,6 +106,7 @@ def test_one_click_loads_a_set_and_shows_what_the_base_model_says(page):
 
 def test_all_sets_are_taught_at_once(page):
     page.get_by_role("button", name="All of them").click()
+    expect(thumbnails(page, "trial")).to_have_count(15 + 4)
     expect(page.locator("#pictures").get_by_text("snail").first).to_be_visible()
     train(page)
 
@@ -155,11 +156,11 @@ def test_a_drawing_is_compared(page):
 def test_a_bad_file_is_named_and_the_others_go_on(page, tmp_path):
     (tmp_path / "broken.jpg").write_text("<img src=x onerror=alert(1)>")
     drop(page, "pictures", [*DRAWINGS, str(tmp_path / "broken.jpg")])
-    expect(thumbnails(page, "pictures")).to_have_count(6)
+
+    expect(page.locator(".note-warn")).to_contain_text("“broken.jpg” is not a picture")
+    expect(thumbnails(page, "pictures")).to_have_count(5)
     choose_class(page, "goldfish")
     train(page)
-
-    expect(page.locator(".note-good")).to_contain_text("“broken.jpg” is not a picture")
     expect(page.locator(".note-good")).to_contain_text("with 5 pictures")
 
 
@@ -178,6 +179,56 @@ def test_what_is_missing_is_said(page, dropped, text):
     expect(page.locator("#train")).to_be_visible()
 
 
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"learning_rate": "5"}, "learning_rate is 5"),
+        ({"seed": "-1"}, "seed is -1"),
+    ],
+    ids=str,
+)
+def test_a_number_out_of_range_is_answered_and_train_comes_back(page, values, text):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    use_settings(page, **values)
+    page.locator("#train").click()
+
+    expect(page.locator(".note-bad")).to_contain_text(text)
+    expect(page.locator("#train")).to_be_visible()
+
+
+def test_a_word_that_the_network_does_not_know_is_answered(page):
+    drop(page, "pictures", DRAWINGS)
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    box = page.locator("#class-name input")
+    box.press_sequentially("golden fish")
+    box.press("Enter")
+    expect(page.get_by_text("Ready: 5 pictures")).to_be_visible()
+    page.locator("#train").click()
+
+    expect(page.locator(".note-bad")).to_contain_text("“golden fish” is none of the 1,000")
+    expect(page.locator(".note-bad")).to_contain_text("goldfish")
+
+
+def test_the_page_says_what_comes_next(page):
+    expect(page.get_by_text("Add pictures in step 1 to begin")).to_be_visible()
+    drop(page, "pictures", DRAWINGS)
+    expect(page.get_by_text("5 pictures. What do they show?")).to_be_visible()
+    choose_class(page, "goldfish")
+    expect(page.get_by_text("Ready: 5 pictures of “goldfish”. Press Train.")).to_be_visible()
+
+
+def test_the_answer_goes_with_its_picture(page):
+    thumbnails(page, "trial").nth(1).click()
+    expect(page.locator("#comparison")).to_contain_text("cheetah")
+    expect(page.locator("#chosen img")).to_be_visible()
+
+    page.locator("#trial .delete-button").nth(1).click()
+
+    expect(page.get_by_text("Choose a picture above")).to_be_visible()
+    expect(page.locator("#chosen img")).to_have_count(0)
+
+
 def test_a_saved_lora_can_be_loaded_again(page, tmp_path):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
@@ -190,7 +241,10 @@ def test_a_saved_lora_can_be_loaded_again(page, tmp_path):
     answers = page.locator("#comparison .answers.lora li")
     trained = answers.all_inner_texts()
 
-    for name, taught in [("lora-goldfish.safetensors", "taught goldfish"), ("lora.pth", "rank 10")]:
+    for name, taught in [
+        ("lora-goldfish.safetensors", "taught goldfish"),
+        ("lora.pth", "rank is 10"),
+    ]:
         page.reload()
         page.get_by_role("button", name="Goldfish", exact=True).click()  # the same picture to try
         expect(page.get_by_text("Nothing is trained yet")).to_be_visible()

@@ -48,6 +48,9 @@ def test_the_end_is_told_in_words(trained):
     assert "2 of 4 rounds with 5 pictures took 0.2 s" in end_note(trained)
     assert "from 8.00 to 0.50" in end_note(trained)
     assert "<b>Done!</b> 2 rounds" in end_note(replace(trained, epochs=2))
+    hardly = replace(trained, points=(LossPoint(1, 8.0, 0.1),), epochs=1)
+    assert "<b>Done!</b> 1 round with" in end_note(hardly)
+    assert "hardly learned yet" in end_note(hardly)
     assert "Nothing was learned this time" in end_note(FitProgress(4, pictures=5))
 
 
@@ -59,7 +62,7 @@ def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):
 
 @pytest.mark.parametrize(
     ("probability", "text"),
-    [(0.0, "0.0 %"), (1e-6, "&lt; 0.1 %"), (0.1234, "12.3 %"), (0.9999, "&gt; 99.9 %")],
+    [(0.0, "&lt; 0.1 %"), (1e-6, "&lt; 0.1 %"), (0.1234, "12.3 %"), (1.0, "&gt; 99.9 %")],
 )
 def test_probabilities_are_never_rounded_to_a_lie(probability, text):
     card = comparison_card(comparison("goldfish", after=probability), "VGG-19", True, 1.0)
@@ -70,7 +73,7 @@ def test_probabilities_are_never_rounded_to_a_lie(probability, text):
 def test_the_comparison_says_what_changed():
     card = comparison_card(comparison("goldfish"), "VGG-19", True, 1.0)
 
-    assert "place 912 → 1" in card
+    assert "from place 912 to place 1" in card
     assert "from <b>sock</b> to <b>goldfish</b>" in card
     assert "Nothing is trained yet" in comparison_card(comparison("fish"), "VGG-19", False, 1.0)
 

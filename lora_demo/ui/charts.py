@@ -90,7 +90,7 @@ def _change_line(change: Change) -> str:
         f'<div class="change"><b>{escape(before.class_name)}</b> '
         f'<span class="frozen">{_percent(before.probability)}</span> → '
         f'<span class="lora">{_percent(after.probability)}</span> '
-        f"<small>place {before.rank:,} → {after.rank:,}</small></div>"
+        f"<small>from place {before.rank:,} to place {after.rank:,}</small></div>"
     )
 
 
@@ -104,8 +104,9 @@ def _verdict(comparison: Comparison, strength: float) -> str:
     text = f"LoRA changed the first answer from <b>{escape(before)}</b> to <b>{escape(after)}</b>."
     if after in taught:
         text += (
-            " Is that what you see in the picture? If not, LoRA has gone too far: it now sees "
-            f"{escape(after)} where there is none. Turn the strength down and look again."
+            " Is that right? Then it has learned. Is it wrong? Then LoRA learned its pictures "
+            "rather than the thing: turn the strength down, or train with more and more different "
+            "pictures."
         )
     return text
 
@@ -121,11 +122,10 @@ def _answers(title: str, kind: str, predictions: tuple[Prediction, ...], taught:
 
 
 def _percent(probability: float) -> str:
-    if 0 < probability < 0.0005:
+    """Never rounded to a certainty that is none."""
+    if probability < 0.0005:
         return "&lt; 0.1 %"
-    if 0.9995 <= probability < 1:
-        return "&gt; 99.9 %"
-    return f"{probability * 100:.1f} %"
+    return "&gt; 99.9 %" if probability >= 0.9995 else f"{probability * 100:.1f} %"
 
 
 def _file_size(count: int) -> str:

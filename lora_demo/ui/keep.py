@@ -29,8 +29,10 @@ def build_keep(network: gr.State, adapter: gr.State) -> Keep:
     with gr.Column(elem_classes="card"):
         gr.HTML(step(5, "Keep it", "A LoRA is a small file: save it, share it, load it again."))
         with gr.Row():
-            full = gr.DownloadButton("Save as .safetensors", interactive=False, elem_id="save")
-            plain = gr.DownloadButton("Save as lora.pth", interactive=False, elem_id="save-pth")
+            full = gr.DownloadButton("Save my LoRA", interactive=False, elem_id="save")
+            plain = gr.DownloadButton(
+                "lora.pth (for programmers)", interactive=False, elem_id="save-pth"
+            )
             load = gr.UploadButton(
                 "Load a LoRA file", file_types=[".safetensors", ".pth"], elem_id="load"
             )

@@ -28,10 +28,10 @@ def build_network(demo: gr.Blocks) -> gr.State:
                 "nothing that you do here changes it.",
                 elem_id="network",
             )
+            status = gr.HTML()
             download = gr.Button(
                 f"Download VGG-19 ({VGG19_MEGABYTES} MB, once)", visible=False, elem_id="download"
             )
-            status = gr.HTML()
     outputs = [in_use, wish, download, status]
     demo.load(lambda: (*_choose("vgg19")[:3], ""), None, outputs, **QUIET)
     wish.input(_choose, wish, outputs, **QUIET)

@@ -1,10 +1,11 @@
 """Records of the core as sentences for the page. Pure: nothing is done here."""
 
+from collections.abc import Sequence
 from html import escape
 
 from lora_demo.adapters import AdapterSpec
 from lora_demo.backbones import FrozenModel
-from lora_demo.errors import LoraDemoError
+from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.training import FitProgress
 from lora_demo.weights import DownloadProgress
 
@@ -15,7 +16,7 @@ def step(number: int, title: str, text: str) -> str:
 
 
 def note(text: str, kind: str = "info") -> str:
-    """One line that tells how things stand; `kind` is info, busy, good or bad."""
+    """One line that tells how things stand; `kind` is info, busy, good, warn or bad."""
     return f'<div class="note note-{kind}" role="status">{text}</div>'
 
 
@@ -45,26 +46,44 @@ def progress_note(progress: FitProgress) -> str:
     return note(f"{text}{_bar(share)}", "busy")
 
 
+def ready_note(pictures: int, class_name: str | None) -> str:
+    """What to do next, before a training."""
+    if not pictures:
+        return note("Add pictures in step 1 to begin.")
+    if not class_name:
+        return note(f"{_count(pictures, 'picture')}. What do they show? Choose it in step 2.")
+    return note(f"Ready: {_count(pictures, 'picture')} of “{escape(class_name)}”. Press Train.")
+
+
+def refused_note(errors: Sequence[ImageError]) -> str:
+    """Which files were left out, and why; nothing where none was."""
+    if not errors:
+        return ""
+    items = "".join(f"<li>{escape(str(error))}</li>" for error in errors)
+    return note(f"<b>Left out:</b><ul>{items}</ul>", "warn")
+
+
 def end_note(progress: FitProgress) -> str:
     """What happened, in words: how long, what was learned, which files were left out."""
     if progress.adapter is None:
-        return note("Stopped while looking at the pictures. Nothing was learned this time.", "info")
+        return note("Stopped while looking at the pictures. Nothing was learned this time.")
     first, last = progress.points[0], progress.points[-1]
-    taken = len(progress.points)
-    if progress.done:
-        lead, rounds = "Done!", f"{taken}"
-    else:
-        lead, rounds = "Stopped; what was learned is kept.", f"{taken} of {progress.epochs}"
+    lead = "Done!" if progress.done else "Stopped; what was learned is kept."
+    rounds = _count(len(progress.points), "round")
+    if not progress.done:
+        rounds = f"{len(progress.points)} of {_count(progress.epochs, 'round')}"
     names = ", ".join(f"“{escape(name)}”" for name in progress.adapter.spec.class_names)
     text = (
-        f"<b>{lead}</b> {rounds} rounds with {_pictures(progress.pictures_read)} took "
-        f"{_duration(last.seconds)}. The mistake (loss) went from {first.loss:.2f} to "
-        f"{last.loss:.2f}. Now see in step 4 whether it knows {names} in a new picture."
+        f"<b>{lead}</b> {rounds} with "
+        f"{_count(progress.pictures_read, 'picture')} took {_duration(last.seconds)}. The mistake "
+        f"(loss) went from {first.loss:.2f} to {last.loss:.2f}. "
     )
-    if progress.refused:
-        items = "".join(f"<li>{escape(str(error))}</li>" for error in progress.refused)
-        text += f"<p><b>Left out:</b></p><ul>{items}</ul>"
-    return note(text, "good" if progress.done else "info")
+    if last.loss > 0.8 * first.loss:
+        text += "It has hardly learned yet: give it more rounds."
+    else:
+        text += f'Now see in <a href="#trial">step 4</a> whether it knows {names} in a new picture.'
+    learned = note(text, "good" if progress.done else "info")
+    return learned + refused_note(progress.refused)
 
 
 def download_note(progress: DownloadProgress) -> str:
@@ -74,10 +93,11 @@ def download_note(progress: DownloadProgress) -> str:
 
 
 def loaded_note(spec: AdapterSpec, file_name: str) -> str:
-    names = ", ".join(spec.class_names) or "something that the file does not tell"
+    names = escape(", ".join(spec.class_names))
+    taught = f"It was taught {names}" if names else "The file does not say what it was taught"
     return note(
-        f"“{escape(file_name)}” is loaded: it was taught {escape(names)}, with rank {spec.rank}. "
-        "See what it answers in step 4.",
+        f"“{escape(file_name)}” is loaded. {taught}; its rank is {spec.rank}. See what it answers "
+        'in <a href="#trial">step 4</a>.',
         "good",
     )
 
@@ -96,5 +116,5 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _pictures(count: int) -> str:
-    return "1 picture" if count == 1 else f"{count:,} pictures"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -29,7 +29,8 @@ def build_app() -> gr.Blocks:
         trial = build_trial(network, adapter)
         keep = build_keep(network, adapter)
         for set_name, button in pictures.sets.items():
-            trial.offer_when(button, set_name)
+            trial.offer_when(button, [set_name])
+        trial.offer_when(pictures.everything, list(pictures.sets))
         trial.compare_after(trained)
         trial.compare_after(keep.loaded)
         keep.offer_after(trained, adapter)

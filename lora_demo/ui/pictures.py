@@ -1,23 +1,25 @@
 """Steps 1 and 2: the pictures to learn from, and the class that they show."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import gradio as gr
 
 from lora_demo.backbones import CATEGORIES
-from lora_demo.errors import LoraDemoError
+from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.images import (
     LabelledImage,
     class_folders,
     find_category,
+    open_image,
     read_class_folder,
     read_class_folders,
 )
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
-from lora_demo.ui.notes import step
+from lora_demo.ui.notes import refused_note, step
 
 DATA = Path(__file__).parents[2] / "data"
 Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
@@ -28,6 +30,7 @@ class Pictures:
     gallery: gr.Gallery  # a caption is the picture's own class, where it has one
     class_name: gr.Dropdown
     sets: dict[str, gr.Button]  # by folder in data/
+    everything: gr.Button  # all the sets
 
 
 def build_pictures() -> Pictures:
@@ -37,15 +40,21 @@ def build_pictures() -> Pictures:
             sets = {f.name: gr.Button(f.name.capitalize(), size="sm") for f in class_folders(DATA)}
             everything = gr.Button("All of them", size="sm")
         gallery = build_gallery("pictures", "Pictures to learn from")
+        refused = gr.HTML()
         with gr.Accordion("Or draw one yourself", open=False):
             build_drawing_pad("pictures", "Add my drawing")
     with gr.Column(elem_classes="card"):
         gr.HTML(
-            step(2, "Say what they show", "Choose one of the 1,000 words that the network knows.")
+            step(
+                2,
+                "Say what they show",
+                "Choose one of the 1,000 words that the network knows. Type to search.",
+            )
         )
         class_name = gr.Dropdown(
-            list(CATEGORIES),
+            sorted(CATEGORIES, key=str.casefold),
             value=None,
+            allow_custom_value=True,  # so that an unknown word is answered, not wiped away
             label="The right answer",
             show_label=False,
             container=False,
@@ -55,7 +64,8 @@ def build_pictures() -> Pictures:
     for name, button in sets.items():
         button.click(partial(_load_set, name), None, chosen, **QUIET)
     everything.click(_load_all, None, chosen, **QUIET)
-    return Pictures(gallery, class_name, sets)
+    gallery.upload(_leave_out_bad, gallery, [gallery, refused], **QUIET)
+    return Pictures(gallery, class_name, sets, everything)
 
 
 def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) -> gr.Gallery:
@@ -77,9 +87,10 @@ def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) 
     )
 
 
-def held_out(set_name: str) -> list[str]:
-    """Paths of a set's pictures that are not learned from, in `data/<category>/held_out/`."""
-    return [str(path) for path in sorted((DATA / set_name).glob("held_out/[!.]*"))]
+def held_out(set_names: Iterable[str]) -> list[str]:
+    """Paths of the pictures that are not learned from, in `data/<category>/held_out/`."""
+    folders = [DATA / name / "held_out" for name in set_names]
+    return [str(path) for folder in folders for path in sorted(folder.glob("[!.]*"))]
 
 
 def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledImage]:
@@ -104,3 +115,22 @@ def _load_all() -> tuple[Items, None]:
     """Each picture with its class as caption; the one choice for all is left open."""
     with visitor_errors():
         return [(str(p.path), p.label) for p in read_class_folders(DATA, CATEGORIES)], None
+
+
+def _leave_out_bad(items: Items) -> tuple[Items | dict, str]:
+    """The pictures that can be read, and a note on the others."""
+    errors = {path: _flaw(path) for path, _ in items}
+    bad = [error for error in errors.values() if error]
+    kept = [item for item in items if not errors[item[0]]]
+    return kept if bad else gr.skip(), refused_note(bad)
+
+
+@lru_cache(maxsize=4096)  # an upload's path holds the digest of its content
+def _flaw(path: str) -> ImageError | None:
+    with visitor_errors():
+        file = uploaded(path)
+    try:
+        open_image(file)
+    except ImageError as error:
+        return error
+    return None

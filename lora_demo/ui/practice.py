@@ -9,14 +9,14 @@ from gradio.events import Dependency
 from lora_demo.adapters import MAX_RANK, AdapterSpec, Placement, adapter_size
 from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
-from lora_demo.training import MAX_EPOCHS, MAX_LEARNING_RATE, TrainingSettings, train
+from lora_demo.training import MAX_EPOCHS, TrainingSettings, train
 from lora_demo.ui.charts import loss_plot, size_card
 from lora_demo.ui.feedback import QUIET, throttle
-from lora_demo.ui.notes import end_note, note, problem, progress_note, step
-from lora_demo.ui.pictures import Pictures, to_labelled
+from lora_demo.ui.notes import end_note, note, problem, progress_note, ready_note, step
+from lora_demo.ui.pictures import Items, Pictures, to_labelled
 
 PLACEMENTS = {
-    Placement.PIXELS: "On the pixels, as in the article",
+    Placement.PIXELS: "On the raw dots of the picture (pixels)",
     Placement.HEAD: "On the last layer, where the network has already seen what is in the picture",
 }
 DEFAULT_SPEC, DEFAULT_SETTINGS = AdapterSpec("efficientnet_lite0"), TrainingSettings()
@@ -31,8 +31,8 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
             MAX_RANK,
             DEFAULT_SPEC.rank,
             step=1,
-            label="Rank",
-            info="How big the LoRA is: a small table of numbers beside the frozen network.",
+            label="Size of the LoRA (rank)",
+            info="How many numbers may learn. Move it and watch them below.",
             elem_id="rank",
         )
         size = gr.HTML(
@@ -41,7 +41,7 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         )
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
-        status = gr.HTML(note("Add pictures, choose the right answer, then press Train."))
+        status = gr.HTML(ready_note(0, None))
         plot = gr.HTML(loss_plot((), 1), elem_id="loss")
         with gr.Accordion("More settings", open=False):
             placement = gr.Radio(
@@ -61,8 +61,6 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
             )
             learning_rate = gr.Number(
                 DEFAULT_SETTINGS.learning_rate,
-                minimum=0,
-                maximum=MAX_LEARNING_RATE,
                 step=0.0001,
                 label="Step size (learning rate)",
                 info="How much it changes after each look. Too large, and it overshoots.",
@@ -71,7 +69,6 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
             seed = gr.Number(
                 DEFAULT_SPEC.seed,
                 precision=0,
-                minimum=0,
                 label="Seed",
                 info="Where the dice start. The same seed gives the same result.",
                 elem_id="seed",
@@ -110,12 +107,23 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         concurrency_id="training",
         **QUIET,
     )
+    idle = gr.update(visible=True), gr.update(visible=False)
     unexpected = note("That should not have happened. Press Train once more.", "bad")
-    trained.failure(lambda: unexpected, None, status, **QUIET)
-    stop.click(lambda event: event and event.set(), run, None, queue=False, **QUIET)
-    return trained.then(
-        lambda: (gr.update(visible=True), gr.update(visible=False)), None, [start, stop], **QUIET
+    trained.failure(lambda: (*idle, unexpected), None, [start, stop, status], **QUIET)
+    gr.on(
+        [pictures.gallery.change, pictures.class_name.change],
+        _ready,
+        [pictures.gallery, pictures.class_name],
+        status,
+        **QUIET,
     )
+    stop.click(lambda event: event and event.set(), run, None, queue=False, **QUIET)
+    return trained.then(lambda: idle, None, [start, stop], **QUIET)
+
+
+def _ready(items: Items | None, class_name: str | None) -> str:
+    captions = dict.fromkeys(caption for _, caption in items or [] if caption)
+    return ready_note(len(items or []), class_name or ", ".join(captions))
 
 
 def _begin() -> tuple:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import gradio as gr
 from gradio.events import Dependency
@@ -31,10 +32,10 @@ class Trial:
     def compare_after(self, event: Dependency) -> None:
         event.then(_compare, self.inputs, self.card, **QUIET)
 
-    def offer_when(self, button: gr.Button, set_name: str) -> None:
-        """A click brings the set's unseen pictures, the first of them chosen."""
-        offered = button.click(lambda: _offer(set_name), None, [self.gallery, self.chosen], **QUIET)
-        self.compare_after(offered)
+    def offer_when(self, button: gr.Button, set_names: Sequence[str]) -> None:
+        """A click brings the unseen pictures of those sets, the first of them chosen."""
+        outputs = [self.gallery, self.chosen]
+        self.compare_after(button.click(partial(_offer, set_names), None, outputs, **QUIET))
 
 
 def build_trial(network: gr.State, adapter: gr.State) -> Trial:
@@ -53,32 +54,30 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
-                with gr.Row(elem_classes="trial-head"):
-                    shown = gr.Image(
-                        interactive=False,
-                        show_label=False,
-                        buttons=[],
-                        height=130,
-                        min_width=120,
-                        visible=False,
-                        elem_id="chosen",
-                    )
-                    strength = gr.Slider(
-                        0,
-                        MAX_STRENGTH,
-                        1.0,
-                        step=0.05,
-                        label="Strength of LoRA",
-                        info="0 switches it off, 1 is as trained, 2 is twice as much.",
-                        elem_id="strength",
-                        scale=3,
-                    )
+                shown = gr.Image(
+                    interactive=False,
+                    show_label=False,
+                    buttons=[],
+                    height=130,
+                    visible=False,
+                    elem_id="chosen",
+                )
                 card = gr.HTML(nothing_to_compare(), elem_id="comparison")
+                strength = gr.Slider(
+                    0,
+                    MAX_STRENGTH,
+                    1.0,
+                    step=0.05,
+                    label="Strength of LoRA",
+                    info="0 switches it off, 1 is as trained, 2 is twice as much.",
+                    elem_id="strength",
+                )
     chosen = gr.State(None)
     trial = Trial(gallery, chosen, (chosen, adapter, strength, network), card)
     trial.compare_after(gallery.upload(_choose_newest, gallery, chosen, **QUIET))
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
-    chosen.change(lambda path: gr.update(value=path, visible=True), chosen, shown, **QUIET)
+    trial.compare_after(gallery.delete(lambda: None, None, chosen, **QUIET))
+    chosen.change(_show, chosen, shown, **QUIET)
     gr.on(
         [strength.change, network.change],
         _compare,
@@ -99,8 +98,12 @@ def _compare(path: str | None, adapter: Adapter | None, strength: float, network
     return comparison_card(comparison, model.title, adapter is not None, strength)
 
 
-def _offer(set_name: str) -> tuple[Items, str]:
-    items = [*((path, "new") for path in held_out(set_name)), *UNRELATED]
+def _show(path: str | None) -> dict:
+    return gr.update(value=path, visible=path is not None)
+
+
+def _offer(set_names: Sequence[str]) -> tuple[Items, str]:
+    items = [*((path, "new") for path in held_out(set_names)), *UNRELATED]
     return items, items[0][0]
 
 
