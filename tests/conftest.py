@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-os.environ["HF_HOME"] = tempfile.mkdtemp()  # read when huggingface_hub is imported
+# Read when huggingface_hub is imported; gradio_client, not the app, would send telemetry with it.
+os.environ |= {"HF_HOME": tempfile.mkdtemp(), "HF_HUB_DISABLE_TELEMETRY": "1"}
 
 import pytest
 import torch
@@ -69,12 +71,22 @@ def no_vgg19_on_this_computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(scope="session")
 def app_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The running app; fails in the end if it looked up a host other than this machine."""
     os.environ["GRADIO_TEMP_DIR"] = str(tmp_path_factory.mktemp("uploads"))
-    import app
+    look_up, looked_up = socket.getaddrinfo, set()
 
-    _, url, _ = app.demo.launch(**app.LAUNCH, prevent_thread_lock=True, quiet=True)
-    yield url
-    app.demo.close()
+    def recorded(host, *rest, **more):
+        looked_up.add(host.decode() if isinstance(host, bytes) else host)
+        return look_up(host, *rest, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", recorded)
+        import app
+
+        _, url, _ = app.demo.launch(**app.LAUNCH, prevent_thread_lock=True, quiet=True)
+        yield url
+        app.demo.close()
+    assert looked_up <= {"127.0.0.1", "localhost", "0.0.0.0", None}
 
 
 @pytest.fixture

@@ -117,7 +117,7 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         status,
         **QUIET,
     )
-    stop.click(lambda event: event and event.set(), run, None, queue=False, **QUIET)
+    stop.click(_stop, run, stop, queue=False, **QUIET)
     return trained.then(lambda: idle, None, [start, stop], **QUIET)
 
 
@@ -127,8 +127,15 @@ def _ready(items: Items | None, class_name: str | None) -> str:
 
 
 def _begin() -> tuple:
-    waiting = note("Waiting for its turn …", "busy")
-    return threading.Event(), gr.update(visible=False), gr.update(visible=True), waiting
+    stop = gr.update(visible=True, value="Stop", interactive=True)
+    return threading.Event(), gr.update(visible=False), stop, note("Waiting for its turn …", "busy")
+
+
+def _stop(run: threading.Event | None) -> dict:
+    """Training ends by itself after the epoch or the picture that is under way."""
+    if run:
+        run.set()
+    return gr.update(value="Stopping …", interactive=False)
 
 
 def _until(stopped: threading.Event, steps: Iterator) -> Iterator:
