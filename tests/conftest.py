@@ -1,15 +1,20 @@
 """Real parts, shared: the base models, features of the project's drawings, the app, a browser."""
 
+import hashlib
 import os
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 # Read when huggingface_hub is imported; gradio_client, not the app, would send telemetry with it.
 os.environ |= {"HF_HOME": tempfile.mkdtemp(), "HF_HUB_DISABLE_TELEMETRY": "1"}
 
+import huggingface_hub.constants
 import pytest
 import torch
 from gradio_client import Client
@@ -17,6 +22,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from torchvision.models import vgg19
 
 from lora_demo import FrozenModel, LabelledImage, load_model, read_class_folder, read_feature_set
+from lora_demo import weights as weights_room
 from lora_demo.features import FeatureSet
 from lora_demo.weights import VGG19_FILE
 
@@ -127,3 +133,34 @@ def page(browser: Browser, app_url: str) -> Iterator[Page]:
     yield page
     context.close()
     assert problems == []
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """A download server on this machine, in the place of both real ones."""
+    folder = tmp_path / "server"
+    folder.mkdir()
+    handler = partial(QuietHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        template = url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(weights_room, "VGG19_URL", f"{url}/vgg.pth")
+        yield folder
+        server.shutdown()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Sends what the hub sends beside a file: its checksum, its size and a revision."""
+
+    def end_headers(self):
+        path = self.translate_path(self.path)
+        if self.path.endswith("model.safetensors"):
+            with open(path, "rb") as file:
+                self.send_header("ETag", f'"{hashlib.sha256(file.read()).hexdigest()}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+        super().end_headers()
+
+    def log_message(self, *_):
+        pass

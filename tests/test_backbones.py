@@ -3,12 +3,8 @@
 import hashlib
 import os
 import shutil
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import huggingface_hub.constants
 import pytest
 import timm
 import torch
@@ -174,37 +170,6 @@ def test_an_unknown_base_model_is_named():
     with pytest.raises(LoraDemoError, match=r"“resnet”.*vgg19, efficientnet_lite0"):
         load_model("resnet")
     assert list(BASE_MODELS) == ["vgg19", "efficientnet_lite0"]
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    """A download server on this machine, in the place of both real ones."""
-    folder = tmp_path / "server"
-    folder.mkdir()
-    handler = partial(QuietHandler, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        template = url + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(weights_room, "VGG19_URL", f"{url}/vgg.pth")
-        yield folder
-        server.shutdown()
-
-
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Sends what the hub sends beside a file: its checksum, its size and a revision."""
-
-    def end_headers(self):
-        path = self.translate_path(self.path)
-        if self.path.endswith("model.safetensors"):
-            with open(path, "rb") as file:
-                self.send_header("ETag", f'"{hashlib.sha256(file.read()).hexdigest()}"')
-            self.send_header("X-Repo-Commit", "0" * 40)
-        super().end_headers()
-
-    def log_message(self, *_):
-        pass
 
 
 def test_the_hub_is_asked_first_and_progress_is_reported(server, tmp_path):

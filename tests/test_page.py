@@ -1,5 +1,6 @@
 """The page, driven in a real browser as a visitor would."""
 
+import hashlib
 import json
 import re
 
@@ -9,6 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from safetensors.torch import save_file
 
+from lora_demo import weights as weights_room
 from tests.conftest import DATA
 
 DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]
@@ -297,6 +299,21 @@ def test_vgg19_that_is_not_here_is_offered_and_the_page_goes_on(page):
     expect(page.locator(".note-bad")).to_contain_text("“vgg19-dcbb9e9d.pth”")
     expect(page.locator("#download")).to_be_visible()
     expect(page.get_by_label("EfficientNet-Lite0")).to_be_checked()
+
+
+def test_vgg19_is_downloaded_at_a_click(page, server, vgg19_file, monkeypatch):
+    (server / "vgg.pth").symlink_to(vgg19_file)
+    digest = hashlib.sha256(vgg19_file.read_bytes()).hexdigest()
+    monkeypatch.setattr(weights_room, "VGG19_FILE", f"vgg19-{digest[:8]}.pth")
+    page.get_by_text("Choose another network").click()
+    page.get_by_label("VGG-19").click()
+
+    page.locator("#download").click()
+
+    expect(page.get_by_text("Downloading VGG-19 from PyTorch")).to_be_visible(timeout=20_000)
+    expect(page.locator(".network-line")).to_contain_text("VGG-19", timeout=60_000)
+    expect(page.locator("#size")).to_contain_text("143,667,240")
+    expect(page.locator("#download")).to_have_count(0)
 
 
 def test_every_class_can_be_found_by_its_name(page):
