@@ -12,7 +12,7 @@ from lora_demo.adapters import (
 )
 from lora_demo.backbones import BASE_MODELS, FrozenModel, load_model
 from lora_demo.errors import AdapterFileError, ImageError, LoraDemoError, WeightsError
-from lora_demo.evaluation import Comparison, Prediction, compare
+from lora_demo.evaluation import Broken, Comparison, Prediction, compare, count_broken
 from lora_demo.features import Features, FeatureSet, read_feature_set, read_features
 from lora_demo.images import LabelledImage, open_image, read_class_folder, read_class_folders
 from lora_demo.training import FitProgress, LossPoint, TrainingSettings, fit, train

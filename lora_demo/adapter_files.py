@@ -121,7 +121,8 @@ def _read_pth(path: Path) -> tuple[None, dict[str, Tensor]]:
 
 
 def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:
-    shapes = {lora_shape(placement, model)[0]: placement for placement in Placement}
+    # `head` and `guarded` answer alike, so that the first of them will do
+    shapes = {lora_shape(placement, model)[0]: placement for placement in reversed(Placement)}
     rows, rank = (*tensors.get("A", torch.empty(0)).shape, 0, 0)[:2]
     if rows not in shapes or not 1 <= rank <= MAX_RANK:
         raise AdapterFileError(

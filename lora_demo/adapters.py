@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import LoraDemoError, brief
-from lora_demo.features import Features
+from lora_demo.features import Features, FeatureSet
+from lora_demo.guard import guard_gain, guarded_directions
 
 MAX_RANK = 64
 MAX_STRENGTH = 2.0
@@ -20,6 +21,7 @@ class Placement(str, Enum):
 
     PIXELS = "pixels"  # the normalised pixels: the article's LoRA
     HEAD = "head"  # the input of the last linear layer: what PEFT does with that layer
+    GUARDED = "guarded"  # the same input, less what all classes share: keeps old knowledge
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,25 @@ class Adapter(nn.Module):
         return features.logits + strength * self.lora(self.inputs(features))
 
 
-def new_adapter(spec: AdapterSpec, model: FrozenModel) -> Adapter:
+def new_adapter(
+    spec: AdapterSpec, model: FrozenModel, features: FeatureSet | None = None
+) -> Adapter:
     """An untrained adapter; equal seeds give equal numbers.
 
     A is standard normal on the pixels, as in the article, and normal with variance 1/m on the
-    features, so that x A keeps the size of x.
+    features, so that x A keeps the size of x. `guarded` makes A from `features`, the examples;
+    without them A is zero, to be loaded.
     """
     m, n = lora_shape(spec.placement, model)
     generator = torch.Generator().manual_seed(spec.seed)
     a_std = 1.0 if spec.placement is Placement.PIXELS else m**-0.5
-    return Adapter(spec, Lora(m, n, spec.rank, a_std, generator))
+    lora = Lora(m, n, spec.rank, a_std, generator)
+    if spec.placement is Placement.GUARDED:
+        lora.A = nn.Parameter(torch.zeros(m, spec.rank), requires_grad=False)
+        if features:
+            directions = guarded_directions(features.trunk, model.head.weight, spec.rank)
+            lora.A[:, : directions.shape[1]] = guard_gain(features.labels) * directions
+    return Adapter(spec, lora)
 
 
 def lora_shape(placement: Placement, model: FrozenModel) -> tuple[int, int]:
@@ -109,6 +120,7 @@ class Size:
     """What an adapter costs beside its base model."""
 
     trainable_parameters: int
+    stored_parameters: int  # A and B, trained or not
     base_parameters: int
 
     @property
@@ -117,9 +129,11 @@ class Size:
 
     @property
     def file_bytes(self) -> int:  # of the tensors; a file's header adds less than 1 kB
-        return self.trainable_parameters * BYTES_PER_NUMBER
+        return self.stored_parameters * BYTES_PER_NUMBER
 
 
-def adapter_size(placement: Placement, rank: int, model: FrozenModel) -> Size:
-    """r (m + n) numbers: A and B."""
-    return Size(rank * sum(lora_shape(placement, model)), model.parameter_count)
+def adapter_size(placement: Placement, rank: int, model: FrozenModel, classes: int = 1) -> Size:
+    """r (m + n) numbers, A and B; `guarded` trains r of them a class."""
+    stored = rank * sum(lora_shape(placement, model))
+    trained = rank * classes if placement is Placement.GUARDED else stored
+    return Size(trained, stored, model.parameter_count)

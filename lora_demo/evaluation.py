@@ -1,5 +1,6 @@
 """What a model answers, without and with an adapter."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -58,6 +59,30 @@ def compare(
     taught = [find_category(name, model.categories) for name in names]
     changes = tuple(Change(_find(before, name), _find(after, name)) for name in taught)
     return Comparison(before[:TOP], after[:TOP], changes)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Of pictures that have nothing to do with the lesson: how many LoRA changed the answer to."""
+
+    changed: int
+    captured: int  # of these, how many became a taught class
+    total: int
+
+
+@torch.no_grad()
+def count_broken(
+    model: FrozenModel, unrelated: Sequence[Features], adapter: Adapter, strength: float = 1.0
+) -> Broken:
+    """Compares the first answers, one unrelated picture after the other."""
+    taught = {find_category(name, model.categories) for name in adapter.spec.class_names}
+    changed = captured = 0
+    for features in unrelated:
+        before = features.logits[0].argmax().item()
+        after = adapter.logits(features, strength)[0].argmax().item()
+        changed += after != before
+        captured += after != before and model.categories[after] in taught
+    return Broken(changed, captured, len(unrelated))
 
 
 def _rank_all(model: FrozenModel, logits: Tensor) -> tuple[Prediction, ...]:

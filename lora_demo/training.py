@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional as F
 
-from lora_demo.adapters import Adapter, AdapterSpec, new_adapter
+from lora_demo.adapters import Adapter, AdapterSpec, Placement, new_adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import ImageError, LoraDemoError, brief
 from lora_demo.features import FeatureSet, label_features, read_features
+from lora_demo.guard import guard_gain
 from lora_demo.images import MAX_PICTURES, LabelledImage
 
 MAX_EPOCHS = 1000
@@ -34,6 +35,13 @@ class TrainingSettings:
                 f"learning_rate is {brief(self.learning_rate)}. Choose a number above 0, at most "
                 f"{MAX_LEARNING_RATE:g}; 0.001 is a good start."
             )
+
+
+DEFAULT_SETTINGS = {
+    Placement.PIXELS: TrainingSettings(100, 0.001),
+    Placement.HEAD: TrainingSettings(100, 0.001),
+    Placement.GUARDED: TrainingSettings(150, 0.1),
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +80,7 @@ def train(
     model: FrozenModel,
     pictures: Sequence[LabelledImage],
     spec: AdapterSpec,
-    settings: TrainingSettings = TrainingSettings(),
+    settings: TrainingSettings | None = None,
 ) -> Iterator[FitProgress]:
     """Read the pictures, then fit: one progress a picture, one an epoch.
 
@@ -83,6 +91,7 @@ def train(
             f"There are {len(pictures):,} pictures to learn from. Add at least 1 and at most "
             f"{MAX_PICTURES:,}; five are a good start."
         )
+    settings = settings or DEFAULT_SETTINGS[spec.placement]
     started = time.perf_counter()
     features, labels, refused = [], [], []
     progress = FitProgress(settings.epochs, pictures=len(pictures))
@@ -111,14 +120,20 @@ def fit(
     model: FrozenModel,
     features: FeatureSet,
     spec: AdapterSpec,
-    settings: TrainingSettings = TrainingSettings(),
+    settings: TrainingSettings | None = None,
 ) -> Iterator[FitProgress]:
     """Adam on the cross-entropy, shuffled mini-batches; one progress an epoch.
 
-    The frozen network is not run: everything it contributes stands in `features`.
+    The frozen network is not run: everything it contributes stands in `features`. `settings` are
+    by default the placement's own. `guarded` trains only the taught classes' columns of B.
     """
     generator = torch.Generator().manual_seed(spec.seed)
-    adapter = new_adapter(spec, model)
+    settings = settings or DEFAULT_SETTINGS[spec.placement]
+    adapter = new_adapter(spec, model, features)
+    guarded = spec.placement is Placement.GUARDED
+    strength = 1 / guard_gain(features.labels) if guarded else 1.0
+    columns = torch.zeros(features.logits.shape[1])
+    columns[features.labels if guarded else slice(None)] = 1  # of B, that may change
     x = adapter.inputs(features)
     # fused: A, its gradient and both moments pass through memory once instead of ten times
     optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
@@ -127,9 +142,10 @@ def fit(
     for epoch in range(1, settings.epochs + 1):
         total = 0.0
         for batch in torch.randperm(len(x), generator=generator).split(BATCH_SIZE):
-            logits = features.logits[batch] + adapter.lora(x[batch])  # (batch, C)
+            logits = features.logits[batch] + strength * adapter.lora(x[batch])  # (batch, C)
             loss = F.cross_entropy(logits, features.labels[batch])
             loss.backward()
+            adapter.lora.B.grad *= columns
             optimizer.step()
             optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
             total += loss.item() * len(batch)

@@ -38,7 +38,7 @@ def test_every_format_round_trips_bit_for_bit(tmp_path, model, features, adapter
     loaded = load_adapter(path, model)
 
     assert torch.equal(loaded.logits(features), adapter.logits(features))
-    assert (loaded.spec.placement, loaded.spec.rank) == (adapter.spec.placement, 3)
+    assert loaded.spec.rank == 3
     assert read_adapter_spec(path) == (adapter.spec if suffix == ".safetensors" else None)
 
 

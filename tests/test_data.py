@@ -10,11 +10,13 @@ from lora_demo import (
     AdapterSpec,
     Placement,
     compare,
+    count_broken,
     open_image,
     read_class_folder,
     read_features,
     train,
 )
+from lora_demo.ui.pictures import UNRELATED
 from tests.conftest import DATA
 
 SETS = ["goldfish", "snail", "teapot"]
@@ -42,13 +44,30 @@ def test_the_base_model_gets_every_drawing_wrong(model, name):
 
 
 @pytest.mark.parametrize("name", SETS)
-@pytest.mark.parametrize(("placement", "least"), [(Placement.PIXELS, 4), (Placement.HEAD, 5)])
+@pytest.mark.parametrize(
+    ("placement", "least"), [(Placement.PIXELS, 4), (Placement.HEAD, 5), (Placement.GUARDED, 4)]
+)
 def test_with_lora_it_gets_drawings_right_that_it_has_not_seen(model, name, placement, least):
     spec = AdapterSpec(model.name, placement, class_names=(name,))
     *_, progress = train(model, read_class_folder(DATA / name, model.categories), spec)
 
     answers = [answer(model, path, progress.adapter) for path in held_out(name)]
     assert answers.count(name) >= least
+
+
+@pytest.mark.parametrize(("placement", "most"), [(Placement.HEAD, 4), (Placement.GUARDED, 0)])
+def test_guarded_breaks_less_than_plain_lora(model, placement, most):
+    photos = [read_features(model, path) for path in UNRELATED]
+    spec = AdapterSpec(model.name, placement, class_names=("goldfish",))
+    *_, progress = train(model, read_class_folder(DATA / "goldfish", model.categories), spec)
+
+    broken = count_broken(model, photos, progress.adapter)
+
+    assert broken.total == 4
+    assert broken.captured <= broken.changed <= most
+    assert count_broken(model, photos, progress.adapter, strength=0.0).changed == 0
+    if placement is Placement.HEAD:
+        assert broken.changed >= 2
 
 
 def test_the_script_draws_the_same_picture_again(tmp_path):

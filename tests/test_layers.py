@@ -13,6 +13,7 @@ ROOMS = [
     "weights",
     "backbones",
     "features",
+    "guard",
     "adapters",
     "training",
     "evaluation",

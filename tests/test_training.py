@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from lora_demo import (
     AdapterSpec,
@@ -20,6 +21,7 @@ from lora_demo import (
     train,
 )
 from lora_demo.features import MEMORY_BYTES
+from lora_demo.guard import guard_gain, guarded_directions
 from lora_demo.images import MAX_PICTURES
 from tests.plain import PlainLora, plain_losses
 
@@ -107,9 +109,10 @@ def test_the_loss_curve_is_that_of_the_plain_loop(request, goldfish, fixture):
     assert ours[-1].loss < ours[0].loss
 
 
-def test_equal_seeds_equal_losses(model, features, spec):
+@pytest.mark.parametrize("placement", [Placement.PIXELS, Placement.HEAD])
+def test_equal_seeds_equal_losses(model, features, placement):
     def losses(seed):
-        seeded = AdapterSpec(model.name, spec.placement, 4, seed)
+        seeded = AdapterSpec(model.name, placement, 4, seed)
         return [p.loss for p in last(fit(model, features, seeded, TrainingSettings(5))).points]
 
     assert losses(1) == losses(1) != losses(2)
@@ -124,6 +127,39 @@ def test_a_closed_generator_leaves_a_usable_adapter(model, features, spec):
     assert len(progress.points) == 3
     assert logits.isfinite().all()
     assert not torch.equal(logits, features.logits)
+
+
+def test_guarded_moves_only_the_taught_classes(model, features):
+    spec = AdapterSpec(model.name, Placement.GUARDED, rank=10, class_names=("goldfish",))
+    adapter = last(fit(model, features, spec)).adapter
+    delta = adapter.logits(features) - features.logits
+    taught = model.category_index("goldfish")
+
+    assert (delta[:, taught] > 1).all()
+    assert not delta[:, [c for c in range(1000) if c != taught]].any()
+    assert torch.equal(adapter.lora.A, new_adapter(spec, model, features).lora.A)
+    assert torch.linalg.matrix_rank(adapter.lora.A.detach() @ adapter.lora.B.detach()) == 1
+
+
+def test_guarded_directions_leave_out_what_the_classes_share(model, features):
+    guarded = guarded_directions(features.trunk, model.head.weight, 5)
+    plain = torch.linalg.svd(features.trunk.T, full_matrices=False)[0][:, :5]
+    rows = F.normalize(model.head.weight.relu(), dim=1)
+
+    def answer_of_the_classes(directions):
+        scaled = directions / (features.trunk @ directions).norm(dim=1).mean()
+        return (rows @ scaled).norm(dim=1).mean()
+
+    assert answer_of_the_classes(guarded) < answer_of_the_classes(plain) / 3
+
+
+@pytest.mark.parametrize(("examples", "gain"), [(1, 3.0), (5, 2.195), (20, 1.502), (100, 1.0)])
+def test_fewer_examples_are_answered_more_strongly(examples, gain):
+    labels = torch.zeros(examples, dtype=torch.int64)
+    twice = torch.cat([labels, labels + 1])
+
+    assert guard_gain(labels) == pytest.approx(gain, abs=1e-3)
+    assert guard_gain(twice) == pytest.approx(gain, abs=1e-3)
 
 
 def test_merged_weights_give_the_adapters_logits(model, features):
@@ -199,7 +235,7 @@ def test_too_few_or_too_many_pictures_are_refused(model, goldfish, spec, count):
         ({"rank": 0}, "rank is 0.*1 to 64"),
         ({"rank": 10**9}, "rank is 1000000000.*1 to 64"),
         ({"seed": -1}, "seed is -1"),
-        ({"placement": "everywhere"}, "placement is “everywhere”.*pixels, head"),
+        ({"placement": "everywhere"}, "placement is “everywhere”.*pixels, head, guarded"),
     ],
     ids=str,
 )

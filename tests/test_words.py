@@ -6,10 +6,10 @@ import pytest
 
 from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
 from lora_demo.adapters import Placement, adapter_size
-from lora_demo.evaluation import Change
+from lora_demo.evaluation import Broken, Change
 from lora_demo.training import FitProgress
 from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
-from lora_demo.ui.notes import end_note, loaded_note, problem, progress_note
+from lora_demo.ui.notes import broken_note, end_note, loaded_note, problem, progress_note
 
 MARKUP = "<img src=x onerror=alert(1)>"
 SAFE = "&lt;img src=x onerror=alert(1)&gt;"
@@ -52,6 +52,13 @@ def test_the_end_is_told_in_words(trained):
     assert "<b>Done!</b> 1 round with" in end_note(hardly)
     assert "hardly learned yet" in end_note(hardly)
     assert "Nothing was learned this time" in end_note(FitProgress(4, pictures=5))
+
+
+def test_what_broke_is_told_with_numbers():
+    assert "4 photos of other things are unchanged" in broken_note(Broken(0, 0, 4), True)
+    text = broken_note(Broken(3, 2, 4), False)
+    assert "Of 4 photos of other things, 3 changed the answer; 2 of them" in text
+    assert "Keep old knowledge" in text
 
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):

@@ -6,13 +6,13 @@ from pathlib import Path
 import gradio as gr
 
 from lora_demo.adapter_files import open_adapter
-from lora_demo.adapters import AdapterSpec
-from lora_demo.backbones import load_model
+from lora_demo.adapters import AdapterSpec, adapter_size
+from lora_demo.backbones import FrozenModel, load_model
 from lora_demo.errors import LoraDemoError
 from lora_demo.evaluation import Prediction, compare
 from lora_demo.features import read_features
 from lora_demo.images import LabelledImage, find_category
-from lora_demo.training import FitProgress, TrainingSettings, train
+from lora_demo.training import DEFAULT_SETTINGS, FitProgress, TrainingSettings, train
 from lora_demo.ui.feedback import throttle, uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
 
@@ -30,13 +30,14 @@ def train_endpoint(
     base_model: str = "efficientnet_lite0",
     placement: str = "pixels",
     rank: int = 10,
-    epochs: int = 100,
-    learning_rate: float = 0.001,
+    epochs: int | None = None,
+    learning_rate: float | None = None,
     seed: int = 0,
 ) -> Iterator[tuple[dict, gr.FileData | None]]:
     """Teach `base_model` to call the pictures `class_name`.
 
-    Streams pairs of a summary so far and None; the last pair has the adapter file.
+    Epochs and learning rate are by default the placement's own. Streams pairs of a summary so far
+    and None; the last pair has the adapter file.
     """
     with visitor_errors():
         model = load_model(base_model)
@@ -44,12 +45,15 @@ def train_endpoint(
         sent = pictures if isinstance(pictures, list) else [pictures]
         examples = [LabelledImage(_file(picture), label) for picture in sent]
         spec = AdapterSpec(base_model, placement, rank, seed, (label,))
-        for progress in throttle(
-            train(model, examples, spec, TrainingSettings(epochs, learning_rate))
-        ):
-            yield _summary(progress, spec), None
+        own = DEFAULT_SETTINGS[spec.placement]
+        settings = TrainingSettings(
+            own.epochs if epochs is None else epochs,
+            own.learning_rate if learning_rate is None else learning_rate,
+        )
+        for progress in throttle(train(model, examples, spec, settings)):
+            yield _summary(progress, spec, model), None
         file = write_adapter(progress.adapter)
-        yield _summary(progress, spec), gr.FileData(path=str(file), orig_name=file.name)
+        yield _summary(progress, spec, model), gr.FileData(path=str(file), orig_name=file.name)
 
 
 def compare_endpoint(picture: gr.FileData, adapter: gr.FileData, strength: float = 1.0) -> dict:
@@ -71,12 +75,12 @@ def _answers(predictions: tuple[Prediction, ...]) -> list[dict]:
     return [{"class_name": p.class_name, "probability": p.probability} for p in predictions]
 
 
-def _summary(progress: FitProgress, spec: AdapterSpec) -> dict:
-    points, adapter = progress.points, progress.adapter
+def _summary(progress: FitProgress, spec: AdapterSpec, model: FrozenModel) -> dict:
+    points, size = progress.points, adapter_size(spec.placement, spec.rank, model)
     return {
         "losses": [point.loss for point in points],
         "seconds": points[-1].seconds if points else 0.0,
-        "trainable_parameters": sum(p.numel() for p in adapter.parameters()) if adapter else 0,
+        "trainable_parameters": size.trainable_parameters,
         "pictures_read": progress.pictures_read,
         "pictures_refused": [
             {"file_name": error.file_name, "reason": error.reason} for error in progress.refused

@@ -61,7 +61,7 @@ def size_card(size: Size, title: str) -> str:
         for kind, name, count in rows
     )
     return (
-        f'<div class="size">{bars}<p>LoRA has <b>{size.share * 100:.2f} %</b> of the network’s '
+        f'<div class="size">{bars}<p>LoRA has <b>{_share(size.share)}</b> of the network’s '
         f"numbers; its file has <b>{_file_size(size.file_bytes)}</b>.</p></div>"
     )
 
@@ -105,8 +105,8 @@ def _verdict(comparison: Comparison, strength: float) -> str:
     if after in taught:
         text += (
             " Is that right? Then it has learned. Is it wrong? Then LoRA learned its pictures "
-            "rather than the thing: turn the strength down, or train with more and more different "
-            "pictures."
+            "rather than the thing: turn the strength down, train with more and more different "
+            "pictures, or take the recipe “Keep old knowledge”."
         )
     return text
 
@@ -126,6 +126,10 @@ def _percent(probability: float) -> str:
     if probability < 0.0005:
         return "&lt; 0.1 %"
     return "&gt; 99.9 %" if probability >= 0.9995 else f"{probability * 100:.1f} %"
+
+
+def _share(share: float) -> str:
+    return "&lt; 0.01 %" if share < 0.0001 else f"{share * 100:.2f} %"
 
 
 def _file_size(count: int) -> str:

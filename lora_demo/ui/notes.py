@@ -6,6 +6,7 @@ from html import escape
 from lora_demo.adapters import AdapterSpec
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.evaluation import Broken
 from lora_demo.training import FitProgress
 from lora_demo.weights import DownloadProgress
 
@@ -84,6 +85,22 @@ def end_note(progress: FitProgress) -> str:
         text += f'Now see in <a href="#trial">step 4</a> whether it knows {names} in a new picture.'
     learned = note(text, "good" if progress.done else "info")
     return learned + refused_note(progress.refused)
+
+
+def broken_note(broken: Broken, guarded: bool) -> str:
+    """What LoRA did to pictures that it was not to touch, and what to do about it."""
+    photos = _count(broken.total, "photo")
+    if not broken.changed:
+        return note(
+            f"<b>Nothing broken:</b> the answers to {photos} of other things are unchanged."
+        )
+    text = (
+        f"<b>What did it break?</b> Of {photos} of other things, {broken.changed} changed the "
+        f"answer; {broken.captured} of them now get the name that you taught. "
+    )
+    if not guarded:
+        text += "Try the recipe “Keep old knowledge” in More settings."
+    return note(text, "warn")
 
 
 def download_note(progress: DownloadProgress) -> str:

@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import gradio as gr
+from gradio.media import get_image  # photos that come with Gradio
 
 from lora_demo.backbones import CATEGORIES
 from lora_demo.errors import ImageError, LoraDemoError
@@ -22,6 +23,7 @@ from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import refused_note, step
 
 DATA = Path(__file__).parents[2] / "data"
+UNRELATED = [get_image(name) for name in ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")]
 Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
 
 

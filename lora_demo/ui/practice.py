@@ -1,4 +1,4 @@
-"""Step 3: rank and settings, training that can be watched and stopped."""
+"""Step 3: training that can be watched and stopped, and what became of it."""
 
 import threading
 from collections.abc import Iterator
@@ -6,74 +6,29 @@ from collections.abc import Iterator
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.adapters import MAX_RANK, AdapterSpec, Placement, adapter_size
+from lora_demo.adapters import Adapter, Placement
 from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
-from lora_demo.training import MAX_EPOCHS, TrainingSettings, train
-from lora_demo.ui.charts import loss_plot, size_card
+from lora_demo.evaluation import count_broken
+from lora_demo.features import read_features
+from lora_demo.training import train
+from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET, throttle
-from lora_demo.ui.notes import end_note, note, problem, progress_note, ready_note, step
-from lora_demo.ui.pictures import Items, Pictures, to_labelled
-
-PLACEMENTS = {
-    Placement.PIXELS: "On the raw dots of the picture (pixels)",
-    Placement.HEAD: "On the last layer, where the network has already seen what is in the picture",
-}
-DEFAULT_SPEC, DEFAULT_SETTINGS = AdapterSpec("efficientnet_lite0"), TrainingSettings()
+from lora_demo.ui.notes import broken_note, end_note, note, problem, progress_note, ready_note, step
+from lora_demo.ui.pictures import UNRELATED, Items, Pictures, to_labelled
+from lora_demo.ui.settings import build_settings
 
 
 def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> Dependency:
     """Returns the event that follows every training, however it ended."""
     with gr.Column(elem_classes="card"):
         gr.HTML(step(3, "Let it practise", "Only the LoRA learns. The network stays as it is."))
-        rank = gr.Slider(
-            1,
-            MAX_RANK,
-            DEFAULT_SPEC.rank,
-            step=1,
-            label="Size of the LoRA (rank)",
-            info="How many numbers may learn. Move it and watch them below.",
-            elem_id="rank",
-        )
-        size = gr.HTML(
-            _size(DEFAULT_SPEC.model_name, DEFAULT_SPEC.placement.value, DEFAULT_SPEC.rank),
-            elem_id="size",
-        )
+        settings = build_settings(network)
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
         status = gr.HTML(ready_note(0, None))
+        broken = gr.HTML(elem_id="broken")
         plot = gr.HTML(loss_plot((), 1), elem_id="loss")
-        with gr.Accordion("More settings", open=False):
-            placement = gr.Radio(
-                [(title, placement.value) for placement, title in PLACEMENTS.items()],
-                value=DEFAULT_SPEC.placement.value,
-                label="Where LoRA is added",
-                elem_id="placement",
-            )
-            epochs = gr.Slider(
-                1,
-                MAX_EPOCHS,
-                DEFAULT_SETTINGS.epochs,
-                step=1,
-                label="Rounds (epochs)",
-                info="How often it goes through all the pictures.",
-                elem_id="epochs",
-            )
-            learning_rate = gr.Number(
-                DEFAULT_SETTINGS.learning_rate,
-                step=0.0001,
-                label="Step size (learning rate)",
-                info="How much it changes after each look. Too large, and it overshoots.",
-                elem_id="learning-rate",
-            )
-            seed = gr.Number(
-                DEFAULT_SPEC.seed,
-                precision=0,
-                label="Seed",
-                info="Where the dice start. The same seed gives the same result.",
-                elem_id="seed",
-            )
-
     run = gr.State(None)  # the event that Stop sets; a new one for every training
 
     def on_train(values: dict) -> Iterator[tuple]:
@@ -81,11 +36,8 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
             taught = tuple(dict.fromkeys(picture.label for picture in labelled))
-            wanted = [values[c] for c in (network, placement, rank, seed)]
-            settings = TrainingSettings(values[epochs], values[learning_rate])
-            steps = train(
-                load_model(values[network]), labelled, AdapterSpec(*wanted, taught), settings
-            )
+            spec = settings.spec(values, values[network], taught)
+            steps = train(load_model(spec.model_name), labelled, spec, settings.training(values))
             for progress in throttle(_until(values[run], steps)):
                 yield (
                     progress.adapter or gr.skip(),
@@ -96,13 +48,10 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         except LoraDemoError as error:
             yield gr.skip(), problem(error), gr.skip()
 
-    sizing = [network, placement, rank]
-    gr.on([c.change for c in sizing], _size, sizing, size, queue=False, **QUIET)
-    began = start.click(_begin, None, [run, start, stop, status], queue=False, **QUIET)
-    dials = {rank, placement, epochs, learning_rate, seed}
+    began = start.click(_begin, None, [run, start, stop, status, broken], queue=False, **QUIET)
     trained = began.then(
         on_train,
-        {run, network, pictures.gallery, pictures.class_name, *dials},
+        {run, network, pictures.gallery, pictures.class_name, *settings.dials},
         [adapter, status, plot],
         concurrency_id="training",
         **QUIET,
@@ -118,7 +67,9 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         **QUIET,
     )
     stop.click(_stop, run, stop, queue=False, **QUIET)
-    return trained.then(lambda: idle, None, [start, stop], **QUIET)
+    ended = trained.then(lambda: idle, None, [start, stop], **QUIET)
+    trained.success(_what_broke, adapter, broken, **QUIET)
+    return ended
 
 
 def _ready(items: Items | None, class_name: str | None) -> str:
@@ -128,7 +79,17 @@ def _ready(items: Items | None, class_name: str | None) -> str:
 
 def _begin() -> tuple:
     stop = gr.update(visible=True, value="Stop", interactive=True)
-    return threading.Event(), gr.update(visible=False), stop, note("Waiting for its turn …", "busy")
+    waiting = note("Waiting for its turn …", "busy")
+    return threading.Event(), gr.update(visible=False), stop, waiting, ""
+
+
+def _what_broke(adapter: Adapter | None) -> str:
+    if adapter is None:
+        return ""
+    model = load_model(adapter.spec.model_name)
+    unrelated = [read_features(model, path) for path in UNRELATED]
+    guarded = adapter.spec.placement is Placement.GUARDED
+    return broken_note(count_broken(model, unrelated, adapter), guarded)
 
 
 def _stop(run: threading.Event | None) -> dict:
@@ -143,8 +104,3 @@ def _until(stopped: threading.Event, steps: Iterator) -> Iterator:
         yield progress
         if stopped.is_set():
             return
-
-
-def _size(model_name: str, placement: str, rank: int) -> str:
-    model = load_model(model_name)
-    return size_card(adapter_size(Placement(placement), rank, model), model.title)

@@ -6,7 +6,6 @@ from functools import partial
 
 import gradio as gr
 from gradio.events import Dependency
-from gradio.media import get_image
 
 from lora_demo.adapters import MAX_STRENGTH, Adapter
 from lora_demo.backbones import load_model
@@ -16,10 +15,9 @@ from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import nothing_to_compare, step
-from lora_demo.ui.pictures import Items, build_gallery, held_out
+from lora_demo.ui.pictures import UNRELATED, Items, build_gallery, held_out
 
-PHOTOS = ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")  # they come with Gradio
-UNRELATED = [(get_image(name), "other") for name in PHOTOS]
+OTHERS = [(path, "other") for path in UNRELATED]
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
         )
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
-                gallery = build_gallery("trial", "Pictures to try", UNRELATED, allow_preview=False)
+                gallery = build_gallery("trial", "Pictures to try", OTHERS, allow_preview=False)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
@@ -103,7 +101,7 @@ def _show(path: str | None) -> dict:
 
 
 def _offer(set_names: Sequence[str]) -> tuple[Items, str]:
-    items = [*((path, "new") for path in held_out(set_names)), *UNRELATED]
+    items = [*((path, "new") for path in held_out(set_names)), *OTHERS]
     return items, items[0][0]
 
 

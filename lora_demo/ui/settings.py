@@ -1,0 +1,103 @@
+"""The dials of step 3: size of the LoRA and recipe, and what they cost."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from lora_demo.adapters import MAX_RANK, AdapterSpec, Placement, adapter_size
+from lora_demo.backbones import load_model
+from lora_demo.training import DEFAULT_SETTINGS, MAX_EPOCHS, TrainingSettings
+from lora_demo.ui.charts import size_card
+from lora_demo.ui.feedback import QUIET
+
+RECIPES = {
+    Placement.GUARDED: "Keep old knowledge",
+    Placement.HEAD: "Plain LoRA on the last layer",
+    Placement.PIXELS: "As in the article: LoRA on the raw dots of the picture (pixels)",
+}
+DEFAULT_SPEC = AdapterSpec("efficientnet_lite0", Placement.GUARDED)
+OWN_SETTINGS = DEFAULT_SETTINGS[DEFAULT_SPEC.placement]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The dials, and what handlers make of their values (by component)."""
+
+    rank: gr.Slider
+    placement: gr.Radio
+    seed: gr.Number
+    epochs: gr.Slider
+    learning_rate: gr.Number
+
+    @property
+    def dials(self) -> list[gr.components.Component]:
+        return list(vars(self).values())
+
+    def spec(self, values: dict, model_name: str, taught: tuple[str, ...]) -> AdapterSpec:
+        chosen = (values[dial] for dial in (self.placement, self.rank, self.seed))
+        return AdapterSpec(model_name, *chosen, taught)
+
+    def training(self, values: dict) -> TrainingSettings:
+        return TrainingSettings(values[self.epochs], values[self.learning_rate])
+
+
+def build_settings(network: gr.State) -> Settings:
+    rank = gr.Slider(
+        1,
+        MAX_RANK,
+        DEFAULT_SPEC.rank,
+        step=1,
+        label="Size of the LoRA (rank)",
+        info="How many numbers may learn. Move it and watch them below.",
+        elem_id="rank",
+    )
+    size = gr.HTML(
+        _size(DEFAULT_SPEC.model_name, DEFAULT_SPEC.placement.value, DEFAULT_SPEC.rank),
+        elem_id="size",
+    )
+    with gr.Accordion("More settings", open=False):
+        placement = gr.Radio(
+            [(title, placement.value) for placement, title in RECIPES.items()],
+            value=DEFAULT_SPEC.placement.value,
+            label="Recipe",
+            info="“Keep old knowledge” changes the taught answers alone, and only for what sets "
+            "your pictures apart from everything else.",
+            elem_id="placement",
+        )
+        epochs = gr.Slider(
+            1,
+            MAX_EPOCHS,
+            OWN_SETTINGS.epochs,
+            step=1,
+            label="Rounds (epochs)",
+            info="How often it goes through all the pictures.",
+            elem_id="epochs",
+        )
+        learning_rate = gr.Number(
+            OWN_SETTINGS.learning_rate,
+            step=0.0001,
+            label="Step size (learning rate)",
+            info="How much it changes after each look. Too large, and it overshoots.",
+            elem_id="learning-rate",
+        )
+        seed = gr.Number(
+            DEFAULT_SPEC.seed,
+            precision=0,
+            label="Seed",
+            info="Where the dice start. The same seed gives the same result.",
+            elem_id="seed",
+        )
+    sizing = [network, placement, rank]
+    gr.on([c.change for c in sizing], _size, sizing, size, queue=False, **QUIET)
+    placement.input(_own_settings, placement, [epochs, learning_rate], queue=False, **QUIET)
+    return Settings(rank, placement, seed, epochs, learning_rate)
+
+
+def _own_settings(placement: str) -> tuple[int, float]:
+    settings = DEFAULT_SETTINGS[Placement(placement)]
+    return settings.epochs, settings.learning_rate
+
+
+def _size(model_name: str, placement: str, rank: int) -> str:
+    model = load_model(model_name)
+    return size_card(adapter_size(Placement(placement), rank, model), model.title)
