@@ -21,9 +21,9 @@ DRAWINGS = {
         kraft crayon #3a2416 orangered gold 432 384 .88 .12 -.04 4 right scales
         white watercolour #333 orangered orange 400 432 .56 -.06 .22 -4 left bowl weed
         pink crayon firebrick red orange 400 400 .84 .14 .08 -14 right waves bubbles
-        lined ink navy navy navy 416 400 .78 -.1 .06 -8 left scales bubbles
-        white watercolour #345 royalblue turquoise 432 400 .76 .1 -.16 8 right scales baby
         mint marker #222 gold tomato 384 416 .76 -.1 0 14 left waves bubbles
+        white watercolour #345 royalblue turquoise 432 400 .76 .1 -.16 8 right scales baby
+        lined ink navy navy navy 416 400 .78 -.1 .06 -8 left scales bubbles
         lagoon watercolour #333 darkorange gold 416 400 .7 .1 .02 -10 right weed
         blackboard chalk white #ffa030 khaki 432 400 .86 -.1 .02 4 left scales bubbles""",
     "snail": """

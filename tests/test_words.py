@@ -82,6 +82,10 @@ def test_the_comparison_says_what_changed():
 
     assert "from place 912 to place 1" in card
     assert "from <b>sock</b> to <b>goldfish</b>" in card
+    second = Change(prediction("goldfish", 0.1, 9), prediction("goldfish", 0.3, 2))
+    stays = Comparison((prediction("sock", 0.5),), (prediction("sock", 0.4),), (second,))
+    advice = comparison_card(stays, "VGG-19", True, 1.0)
+    assert "stays <b>sock</b>. But goldfish is on its way up: turn the strength up" in advice
     assert "Nothing is trained yet" in comparison_card(comparison("fish"), "VGG-19", False, 1.0)
 
 

@@ -99,7 +99,14 @@ def _verdict(comparison: Comparison, strength: float) -> str:
     if strength == 0:
         return "Strength is 0, so LoRA is switched off and both sides are the same."
     if before == after:
-        return f"The first answer stays <b>{escape(after)}</b>."
+        text = f"The first answer stays <b>{escape(after)}</b>."
+        rising = [c.after for c in comparison.taught if 1 < c.after.rank < c.before.rank]
+        if rising:
+            text += (
+                f" But {escape(rising[0].class_name)} is on its way up: turn the strength up, or "
+                "train with more pictures."
+            )
+        return text
     taught = {change.after.class_name for change in comparison.taught}
     text = f"LoRA changed the first answer from <b>{escape(before)}</b> to <b>{escape(after)}</b>."
     if after in taught:
