@@ -15,4 +15,5 @@ from lora_demo.errors import AdapterFileError, ImageError, LoraDemoError, Weight
 from lora_demo.evaluation import Broken, Comparison, Prediction, compare, count_broken
 from lora_demo.features import Features, FeatureSet, read_feature_set, read_features
 from lora_demo.images import LabelledImage, open_image, read_class_folder, read_class_folders
+from lora_demo.leave_one_out import HeldBack, Score, leave_one_out
 from lora_demo.training import FitProgress, LossPoint, TrainingSettings, fit, train

@@ -58,6 +58,7 @@ class FitProgress:
     epochs: int
     points: tuple[LossPoint, ...] = ()
     adapter: Adapter | None = None  # None while pictures are being read
+    features: FeatureSet | None = None  # what it learns from
     pictures: int = 0
     pictures_read: int = 0
     refused: tuple[ImageError, ...] = ()
@@ -113,7 +114,9 @@ def train(
         reasons = " ".join(str(error) for error in refused[:3])
         raise LoraDemoError(f"None of the pictures could be used. {reasons}")
     for fitted in fit(model, label_features(features, labels), spec, settings):
-        yield replace(progress, points=fitted.points, adapter=fitted.adapter)
+        yield replace(
+            progress, points=fitted.points, adapter=fitted.adapter, features=fitted.features
+        )
 
 
 def fit(
@@ -150,4 +153,4 @@ def fit(
             optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
             total += loss.item() * len(batch)
         points += (LossPoint(epoch, total / len(x), time.perf_counter() - started),)
-        yield FitProgress(settings.epochs, points, adapter)
+        yield FitProgress(settings.epochs, points, adapter, features)

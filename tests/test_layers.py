@@ -16,6 +16,7 @@ ROOMS = [
     "guard",
     "adapters",
     "training",
+    "leave_one_out",
     "evaluation",
     "adapter_files",
 ]

@@ -39,10 +39,17 @@ def train(page: Page) -> None:
 
 def use_settings(page: Page, **values: str) -> None:
     page.get_by_text("More settings").click()
+    expect(page.get_by_label("As in the article")).to_be_visible()
     for elem_id, value in values.items():
-        field = page.locator(f"#{elem_id.replace('_', '-')} input[type=number]")
-        field.fill(value)
-        field.press("Enter")
+        set_number(page, elem_id.replace("_", "-"), value)
+
+
+def set_number(page: Page, elem_id: str, value: str) -> None:
+    field = page.locator(f"#{elem_id} input[type=number]")
+    expect(field).not_to_have_value("")  # not before the field has its own value
+    field.fill(value)
+    field.press("Enter")
+    expect(field).to_have_value(value)
 
 
 def test_from_dropped_pictures_to_the_comparison(page):
@@ -73,9 +80,7 @@ def test_strength_zero_gives_the_base_answers_without_training_again(page):
     frozen = page.locator("#comparison .answers.frozen ol")
     expect(page.locator("#comparison .change")).to_be_visible()
 
-    field = page.locator("#strength input[type=number]")
-    field.fill("0")
-    field.press("Enter")
+    set_number(page, "strength", "0")
 
     expect(page.get_by_text("Strength is 0")).to_be_visible()
     assert page.locator("#comparison .answers.lora ol").inner_text() == frozen.inner_text()
@@ -87,9 +92,7 @@ def test_stop_keeps_what_was_learned(page):
     use_settings(page)
     page.get_by_label("As in the article").check()
     expect(page.locator("#epochs input[type=number]")).to_have_value("100")
-    field = page.locator("#epochs input[type=number]")
-    field.fill("1000")
-    field.press("Enter")
+    set_number(page, "epochs", "1000")
     page.locator("#train").click()
     expect(page.get_by_text("Practising")).to_be_visible(timeout=20_000)
     expect(page.locator("#loss svg circle")).to_be_visible()
@@ -286,9 +289,7 @@ def test_the_numbers_follow_rank_and_placement(page):
     use_settings(page)
     page.get_by_label("As in the article").check()
     expect(page.locator("#size")).to_contain_text("1,515,280")
-    field = page.locator("#rank input[type=number]")
-    field.fill("2")
-    field.press("Enter")
+    set_number(page, "rank", "2")
     expect(page.locator("#size")).to_contain_text("303,056")
 
     page.get_by_label("Plain LoRA on the last layer").check()
@@ -302,6 +303,8 @@ def test_the_page_says_what_was_broken_and_which_recipe_does_not(page):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
+    expect(page.get_by_text("A fair test")).to_be_visible()
+    expect(page.get_by_text("the network alone 0 of 5")).to_be_visible()
     expect(page.locator("#broken")).to_contain_text("Nothing broken")
 
     use_settings(page)

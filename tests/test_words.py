@@ -7,9 +7,17 @@ import pytest
 from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
 from lora_demo.adapters import Placement, adapter_size
 from lora_demo.evaluation import Broken, Change
+from lora_demo.leave_one_out import HeldBack, Score
 from lora_demo.training import FitProgress
 from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
-from lora_demo.ui.notes import broken_note, end_note, loaded_note, problem, progress_note
+from lora_demo.ui.notes import (
+    broken_note,
+    end_note,
+    held_back_note,
+    loaded_note,
+    problem,
+    progress_note,
+)
 
 MARKUP = "<img src=x onerror=alert(1)>"
 SAFE = "&lt;img src=x onerror=alert(1)&gt;"
@@ -28,7 +36,14 @@ def comparison(name: str, before: float = 0.0002, after: float = 0.9) -> Compari
 def trained(model) -> FitProgress:
     adapter = new_adapter(AdapterSpec(model.name, class_names=("goldfish",)), model)
     points = (LossPoint(1, 8.0, 0.1), LossPoint(2, 0.5, 0.2))
-    return FitProgress(4, points, adapter, 6, 5, (ImageError(MARKUP, "is empty."),))
+    return FitProgress(
+        4,
+        points,
+        adapter,
+        pictures=6,
+        pictures_read=5,
+        refused=(ImageError(MARKUP, "is empty."),),
+    )
 
 
 def test_file_names_and_class_names_are_escaped(trained):
@@ -52,6 +67,13 @@ def test_the_end_is_told_in_words(trained):
     assert "<b>Done!</b> 1 round with" in end_note(hardly)
     assert "hardly learned yet" in end_note(hardly)
     assert "Nothing was learned this time" in end_note(FitProgress(4, pictures=5))
+
+
+def test_the_fair_test_is_told_as_counts():
+    good = held_back_note(HeldBack(5, 5, Score(0, 5), Score(4, 5)))
+    assert "recognised <b>4 of 5</b> hidden pictures; the network alone 0 of 5" in good
+    assert "add more" not in good
+    assert "add more" in held_back_note(HeldBack(5, 5, Score(0, 5), Score(1, 5)))
 
 
 def test_what_broke_is_told_with_numbers():

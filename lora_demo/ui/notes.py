@@ -7,6 +7,7 @@ from lora_demo.adapters import AdapterSpec
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.evaluation import Broken
+from lora_demo.leave_one_out import HeldBack
 from lora_demo.training import FitProgress
 from lora_demo.weights import DownloadProgress
 
@@ -85,6 +86,24 @@ def end_note(progress: FitProgress) -> str:
         text += f'Now see in <a href="#trial">step 4</a> whether it knows {names} in a new picture.'
     learned = note(text, "good" if progress.done else "info")
     return learned + refused_note(progress.refused)
+
+
+def testing_note(held_back: HeldBack) -> str:
+    share = held_back.fold / held_back.folds
+    text = f"Testing it fairly: training again without picture {held_back.fold}"
+    return note(f"{text} of {held_back.folds}{_bar(share)}", "busy")
+
+
+def held_back_note(held_back: HeldBack) -> str:
+    """The result of the honest test, and what to try where it is poor."""
+    score, base = held_back.adapted, held_back.base
+    text = (
+        "<b>A fair test:</b> each picture was hidden once, and LoRA learned from the others. "
+        f"It then recognised <b>{score}</b> hidden pictures; the network alone {base}."
+    )
+    if score.correct < 0.6 * score.total:
+        text += " It knows these pictures better than the thing: add more and more different ones."
+    return note(text)
 
 
 def broken_note(broken: Broken, guarded: bool) -> str:

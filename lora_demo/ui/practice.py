@@ -11,10 +11,21 @@ from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
 from lora_demo.evaluation import count_broken
 from lora_demo.features import read_features
+from lora_demo.leave_one_out import leave_one_out
 from lora_demo.training import train
 from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET, throttle
-from lora_demo.ui.notes import broken_note, end_note, note, problem, progress_note, ready_note, step
+from lora_demo.ui.notes import (
+    broken_note,
+    end_note,
+    held_back_note,
+    note,
+    problem,
+    progress_note,
+    ready_note,
+    step,
+    testing_note,
+)
 from lora_demo.ui.pictures import UNRELATED, Items, Pictures, to_labelled
 from lora_demo.ui.settings import build_settings
 
@@ -37,14 +48,25 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
             taught = tuple(dict.fromkeys(picture.label for picture in labelled))
             spec = settings.spec(values, values[network], taught)
-            steps = train(load_model(spec.model_name), labelled, spec, settings.training(values))
+            model, training = load_model(spec.model_name), settings.training(values)
+            steps = train(model, labelled, spec, training)
             for progress in throttle(_until(values[run], steps)):
                 yield (
                     progress.adapter or gr.skip(),
                     progress_note(progress),
                     loss_plot(progress.points, progress.epochs),
                 )
-            yield gr.skip(), end_note(progress), gr.skip()
+            learned = end_note(progress)
+            yield gr.skip(), learned, gr.skip()
+            if not progress.done:
+                return
+            tests = leave_one_out(model, progress.features, spec, training)
+            for held_back in throttle(_until(values[run], tests)):
+                yield gr.skip(), learned + testing_note(held_back), gr.skip()
+            if not values[run].is_set() and len(progress.features.labels) > 1:
+                yield gr.skip(), learned + held_back_note(held_back), gr.skip()
+            else:
+                yield gr.skip(), learned, gr.skip()
         except LoraDemoError as error:
             yield gr.skip(), problem(error), gr.skip()
 
