@@ -243,6 +243,7 @@ def test_a_saved_lora_can_be_loaded_again(page, tmp_path):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
+    expect(page.get_by_text("A fair test")).to_be_visible()  # nothing under way at a reload
     expect(page.locator("#save")).to_be_enabled()
     for button in ("save", "save-pth"):
         with page.expect_download() as download:

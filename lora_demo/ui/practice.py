@@ -1,7 +1,8 @@
 """Step 3: training that can be watched and stopped, and what became of it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import gradio as gr
 from gradio.events import Dependency
@@ -11,7 +12,7 @@ from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
 from lora_demo.evaluation import count_broken
 from lora_demo.features import read_features
-from lora_demo.leave_one_out import leave_one_out
+from lora_demo.leave_one_out import HeldBack, leave_one_out
 from lora_demo.training import train
 from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET, throttle
@@ -30,6 +31,14 @@ from lora_demo.ui.pictures import UNRELATED, Items, Pictures, to_labelled
 from lora_demo.ui.settings import build_settings
 
 
+@dataclass
+class Run:
+    """One training of one visitor: Stop and the next training set `stopped`."""
+
+    stopped: threading.Event = field(default_factory=threading.Event)
+    tests: Iterator[HeldBack] | None = None  # to come after a training that was not stopped
+
+
 def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> Dependency:
     """Returns the event that follows every training, however it ended."""
     with gr.Column(elem_classes="card"):
@@ -38,9 +47,10 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
         status = gr.HTML(ready_note(0, None))
+        tested = gr.HTML(elem_id="tested")
         broken = gr.HTML(elem_id="broken")
         plot = gr.HTML(loss_plot((), 1), elem_id="loss")
-    run = gr.State(None)  # the event that Stop sets; a new one for every training
+    run = gr.State(None)
 
     def on_train(values: dict) -> Iterator[tuple]:
         """Values by component; yields what becomes of adapter, status and plot."""
@@ -50,27 +60,20 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
             spec = settings.spec(values, values[network], taught)
             model, training = load_model(spec.model_name), settings.training(values)
             steps = train(model, labelled, spec, training)
-            for progress in throttle(_until(values[run], steps)):
+            for progress in throttle(_until(values[run].stopped, steps)):
                 yield (
                     progress.adapter or gr.skip(),
                     progress_note(progress),
                     loss_plot(progress.points, progress.epochs),
                 )
-            learned = end_note(progress)
-            yield gr.skip(), learned, gr.skip()
-            if not progress.done:
-                return
-            tests = leave_one_out(model, progress.features, spec, training)
-            for held_back in throttle(_until(values[run], tests)):
-                yield gr.skip(), learned + testing_note(held_back), gr.skip()
-            if not values[run].is_set() and len(progress.features.labels) > 1:
-                yield gr.skip(), learned + held_back_note(held_back), gr.skip()
-            else:
-                yield gr.skip(), learned, gr.skip()
+            yield gr.skip(), end_note(progress), gr.skip()
+            if progress.done:
+                values[run].tests = leave_one_out(model, progress.features, spec, training)
         except LoraDemoError as error:
             yield gr.skip(), problem(error), gr.skip()
 
-    began = start.click(_begin, None, [run, start, stop, status, broken], queue=False, **QUIET)
+    shown = [run, start, stop, status, tested, broken]
+    began = start.click(_begin, run, shown, queue=False, **QUIET)
     trained = began.then(
         on_train,
         {run, network, pictures.gallery, pictures.class_name, *settings.dials},
@@ -91,6 +94,7 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
     stop.click(_stop, run, stop, queue=False, **QUIET)
     ended = trained.then(lambda: idle, None, [start, stop], **QUIET)
     trained.success(_what_broke, adapter, broken, **QUIET)
+    ended.then(_test, run, tested, concurrency_id="training", **QUIET)
     return ended
 
 
@@ -99,10 +103,18 @@ def _ready(items: Items | None, class_name: str | None) -> str:
     return ready_note(len(items or []), class_name or ", ".join(captions))
 
 
-def _begin() -> tuple:
+def _begin(run: Run | None) -> tuple:
+    _stop(run)
     stop = gr.update(visible=True, value="Stop", interactive=True)
-    waiting = note("Waiting for its turn …", "busy")
-    return threading.Event(), gr.update(visible=False), stop, waiting, ""
+    return Run(), gr.update(visible=False), stop, note("Waiting for its turn …", "busy"), "", ""
+
+
+def _test(run: Run) -> Iterator[str]:
+    held_back = None
+    for held_back in throttle(_until(run.stopped, run.tests or ())):
+        yield testing_note(held_back)
+    if held_back and not run.stopped.is_set():
+        yield held_back_note(held_back)
 
 
 def _what_broke(adapter: Adapter | None) -> str:
@@ -114,14 +126,14 @@ def _what_broke(adapter: Adapter | None) -> str:
     return broken_note(count_broken(model, unrelated, adapter), guarded)
 
 
-def _stop(run: threading.Event | None) -> dict:
+def _stop(run: Run | None) -> dict:
     """Training ends by itself after the epoch or the picture that is under way."""
     if run:
-        run.set()
+        run.stopped.set()
     return gr.update(value="Stopping …", interactive=False)
 
 
-def _until(stopped: threading.Event, steps: Iterator) -> Iterator:
+def _until(stopped: threading.Event, steps: Iterable) -> Iterator:
     for progress in steps:
         yield progress
         if stopped.is_set():
