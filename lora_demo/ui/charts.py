@@ -112,8 +112,8 @@ def _verdict(comparison: Comparison, strength: float) -> str:
     if after in taught:
         text += (
             " Is that right? Then it has learned. Is it wrong? Then LoRA learned its pictures "
-            "rather than the thing: turn the strength down, train with more and more different "
-            "pictures, or take the recipe “Keep old knowledge”."
+            "rather than the thing: turn the strength down, or train with more and more "
+            "different pictures."
         )
     return text
 
