@@ -77,6 +77,8 @@ class Adapter(nn.Module):
         super().__init__()
         self.spec = spec
         self.lora = lora
+        self.fit_strength = 1.0  # at which it is fitted; it answers at 1
+        self.trained_columns = torch.ones(lora.B.shape[1])  # (n,) 0 where B is to stay zero
 
     def inputs(self, features: Features) -> Tensor:
         """What the update reads: (N, m)."""
@@ -99,13 +101,16 @@ def new_adapter(
     m, n = lora_shape(spec.placement, model)
     generator = torch.Generator().manual_seed(spec.seed)
     a_std = 1.0 if spec.placement is Placement.PIXELS else m**-0.5
-    lora = Lora(m, n, spec.rank, a_std, generator)
+    adapter = Adapter(spec, Lora(m, n, spec.rank, a_std, generator))
     if spec.placement is Placement.GUARDED:
-        lora.A = nn.Parameter(torch.zeros(m, spec.rank), requires_grad=False)
+        adapter.lora.A = nn.Parameter(torch.zeros(m, spec.rank), requires_grad=False)
         if features:
+            gain = guard_gain(features.labels)
             directions = guarded_directions(features.trunk, model.head.weight, spec.rank)
-            lora.A[:, : directions.shape[1]] = guard_gain(features.labels) * directions
-    return Adapter(spec, lora)
+            adapter.lora.A[:, : directions.shape[1]] = gain * directions
+            adapter.fit_strength = 1 / gain
+            adapter.trained_columns = torch.zeros(n).index_fill(0, features.labels, 1.0)
+    return adapter
 
 
 def lora_shape(placement: Placement, model: FrozenModel) -> tuple[int, int]:

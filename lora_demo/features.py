@@ -35,6 +35,10 @@ class FeatureSet(Features):
 
     labels: Tensor  # (N,) class indices, int64
 
+    def pick(self, chosen: Tensor | slice) -> "FeatureSet":
+        """Some of the pictures, by index, mask or slice."""
+        return FeatureSet(*(tensor[chosen] for tensor in vars(self).values()))
+
 
 def read_features(model: FrozenModel, path: Path | str) -> Features:
     """One picture file through the trunk, or from memory where it has been through before.

@@ -1,7 +1,7 @@
 """An honest test with few pictures: each is hidden in turn, and learned from the others alone."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -51,16 +51,12 @@ def leave_one_out(
     for number, hidden in enumerate(folds, start=1):
         shown = torch.ones(count, dtype=torch.bool)
         shown[hidden] = False
-        *_, progress = fit(model, _pick(features, shown), spec, settings)
-        asked = _pick(features, ~shown)
+        *_, progress = fit(model, features.pick(shown), spec, settings)
+        asked = features.pick(~shown)
         base += _correct(asked.logits, asked.labels)
         adapted += _correct(progress.adapter.logits(asked), asked.labels)
         total += len(hidden)
         yield HeldBack(number, len(folds), Score(base, total), Score(adapted, total))
-
-
-def _pick(features: FeatureSet, chosen: Tensor) -> FeatureSet:
-    return FeatureSet(*(getattr(features, field.name)[chosen] for field in fields(features)))
 
 
 def _correct(logits: Tensor, labels: Tensor) -> int:

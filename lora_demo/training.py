@@ -11,7 +11,6 @@ from lora_demo.adapters import Adapter, AdapterSpec, Placement, new_adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import ImageError, LoraDemoError, brief
 from lora_demo.features import FeatureSet, label_features, read_features
-from lora_demo.guard import guard_gain
 from lora_demo.images import MAX_PICTURES, LabelledImage
 
 MAX_EPOCHS = 1000
@@ -38,8 +37,8 @@ class TrainingSettings:
 
 
 DEFAULT_SETTINGS = {
-    Placement.PIXELS: TrainingSettings(100, 0.001),
-    Placement.HEAD: TrainingSettings(100, 0.001),
+    Placement.PIXELS: TrainingSettings(),
+    Placement.HEAD: TrainingSettings(),
     Placement.GUARDED: TrainingSettings(150, 0.1),
 }
 
@@ -128,15 +127,11 @@ def fit(
     """Adam on the cross-entropy, shuffled mini-batches; one progress an epoch.
 
     The frozen network is not run: everything it contributes stands in `features`. `settings` are
-    by default the placement's own. `guarded` trains only the taught classes' columns of B.
+    by default the placement's own.
     """
     generator = torch.Generator().manual_seed(spec.seed)
     settings = settings or DEFAULT_SETTINGS[spec.placement]
     adapter = new_adapter(spec, model, features)
-    guarded = spec.placement is Placement.GUARDED
-    strength = 1 / guard_gain(features.labels) if guarded else 1.0
-    columns = torch.zeros(features.logits.shape[1])
-    columns[features.labels if guarded else slice(None)] = 1  # of B, that may change
     x = adapter.inputs(features)
     # fused: A, its gradient and both moments pass through memory once instead of ten times
     optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
@@ -145,10 +140,11 @@ def fit(
     for epoch in range(1, settings.epochs + 1):
         total = 0.0
         for batch in torch.randperm(len(x), generator=generator).split(BATCH_SIZE):
-            logits = features.logits[batch] + strength * adapter.lora(x[batch])  # (batch, C)
+            delta = adapter.lora(x[batch])  # (batch, C)
+            logits = features.logits[batch] + adapter.fit_strength * delta
             loss = F.cross_entropy(logits, features.labels[batch])
             loss.backward()
-            adapter.lora.B.grad *= columns
+            adapter.lora.B.grad *= adapter.trained_columns
             optimizer.step()
             optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
             total += loss.item() * len(batch)

@@ -19,8 +19,7 @@ def test_the_score_is_that_of_single_trainings(model, features, placement):
     right = 0
     for hidden in range(5):
         shown = [i for i in range(5) if i != hidden]
-        part = FeatureSet(*(tensor[shown] for tensor in vars(features).values()))
-        *_, progress = fit(model, part, spec, settings)
+        *_, progress = fit(model, features.pick(torch.tensor(shown)), spec, settings)
         right += progress.adapter.logits(features)[hidden].argmax() == features.labels[hidden]
 
     assert (held_back.fold, held_back.folds) == (5, 5)
@@ -37,6 +36,6 @@ def test_with_many_pictures_several_are_hidden_at_once(model, features):
 
 
 def test_of_one_picture_nothing_can_be_hidden(model, features):
-    one = FeatureSet(*(tensor[:1] for tensor in vars(features).values()))
+    one = features.pick(slice(1))
 
     assert list(leave_one_out(model, one, AdapterSpec(model.name))) == []

@@ -363,6 +363,18 @@ def test_a_photo_larger_than_the_screen_works(page, tmp_path):
     expect(page.locator("#comparison .answers.frozen li")).to_have_count(5)
 
 
+def test_a_bad_file_to_try_is_named_and_left_out(page, tmp_path):
+    (tmp_path / "holiday.jpg").write_text("not a picture")
+    thumbnails(page, "trial").nth(1).click()
+    expect(page.locator("#comparison")).to_contain_text("cheetah")
+
+    drop(page, "trial", [str(tmp_path / "holiday.jpg")])
+
+    expect(page.locator(".note-warn")).to_contain_text("“holiday.jpg” is not a picture")
+    expect(thumbnails(page, "trial")).to_have_count(4)
+    expect(page.locator("#comparison")).to_contain_text("cheetah")
+
+
 def test_after_a_tap_on_a_picture_more_can_be_added(page):
     thumbnails(page, "trial").nth(1).click()
     expect(page.locator("#comparison .answers.frozen li").first).to_contain_text("cheetah")

@@ -66,7 +66,7 @@ def build_pictures() -> Pictures:
     for name, button in sets.items():
         button.click(partial(_load_set, name), None, chosen, **QUIET)
     everything.click(_load_all, None, chosen, **QUIET)
-    gallery.upload(_leave_out_bad, gallery, [gallery, refused], **QUIET)
+    gallery.upload(leave_out_bad, gallery, [gallery, refused], **QUIET)
     return Pictures(gallery, class_name, sets, everything)
 
 
@@ -87,6 +87,14 @@ def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) 
         elem_id=elem_id,
         **more,
     )
+
+
+def leave_out_bad(items: Items) -> tuple[Items | dict, str]:
+    """The pictures that can be read, and a note on the others."""
+    errors = {path: _flaw(path) for path, _ in items}
+    bad = [error for error in errors.values() if error]
+    kept = [item for item in items if not errors[item[0]]]
+    return kept if bad else gr.skip(), refused_note(bad)
 
 
 def held_out(set_names: Iterable[str]) -> list[str]:
@@ -117,14 +125,6 @@ def _load_all() -> tuple[Items, None]:
     """Each picture with its class as caption; the one choice for all is left open."""
     with visitor_errors():
         return [(str(p.path), p.label) for p in read_class_folders(DATA, CATEGORIES)], None
-
-
-def _leave_out_bad(items: Items) -> tuple[Items | dict, str]:
-    """The pictures that can be read, and a note on the others."""
-    errors = {path: _flaw(path) for path, _ in items}
-    bad = [error for error in errors.values() if error]
-    kept = [item for item in items if not errors[item[0]]]
-    return kept if bad else gr.skip(), refused_note(bad)
 
 
 @lru_cache(maxsize=4096)  # an upload's path holds the digest of its content

@@ -15,7 +15,7 @@ from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import nothing_to_compare, step
-from lora_demo.ui.pictures import UNRELATED, Items, build_gallery, held_out
+from lora_demo.ui.pictures import UNRELATED, Items, build_gallery, held_out, leave_out_bad
 
 OTHERS = [(path, "other") for path in UNRELATED]
 
@@ -49,6 +49,7 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
                 gallery = build_gallery("trial", "Pictures to try", OTHERS, allow_preview=False)
+                refused = gr.HTML()
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
@@ -72,7 +73,8 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
                 )
     chosen = gr.State(None)
     trial = Trial(gallery, chosen, (chosen, adapter, strength, network), card)
-    trial.compare_after(gallery.upload(_choose_newest, gallery, chosen, **QUIET))
+    added = gallery.upload(_take, gallery, [gallery, refused, chosen], **QUIET)
+    trial.compare_after(added)
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
     trial.compare_after(gallery.delete(lambda: None, None, chosen, **QUIET))
     chosen.change(_show, chosen, shown, **QUIET)
@@ -111,6 +113,9 @@ def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
         return str(uploaded(items[picked.index][0])), gr.Gallery(selected_index=None)
 
 
-def _choose_newest(items: Items) -> str:
-    with visitor_errors():
-        return str(uploaded(items[-1][0]))
+def _take(items: Items) -> tuple:
+    """The newest picture is chosen, where it can be read."""
+    kept, note = leave_out_bad(items)
+    newest = items[-1]
+    readable = not note or newest in kept
+    return kept, note, str(uploaded(newest[0])) if readable else gr.skip()

@@ -63,13 +63,6 @@ def read_all(model: FrozenModel, folder: Path) -> FeatureSet:
     return read_feature_set(model, read_class_folders(folder, model.categories))
 
 
-def split(features: FeatureSet, start: int, stop: int | None = None) -> FeatureSet:
-    part = slice(start, stop)
-    return FeatureSet(
-        features.pixels[part], features.trunk[part], features.logits[part], features.labels[part]
-    )
-
-
 @torch.no_grad()
 def score(answer: Callable, held_out: FeatureSet, bystanders: Features, taught: Tensor) -> dict:
     before, after = bystanders.logits.argmax(1), answer(bystanders).argmax(1)
@@ -99,7 +92,9 @@ def measure(model: FrozenModel, data: Path, counts: list[int]) -> list[dict]:
                 started = time.perf_counter()
                 answer = train(model, learned)
                 seconds = time.perf_counter() - started
-                scored = score(answer, split(held_out, borrowed), bystanders, learned.labels)
+                scored = score(
+                    answer, held_out.pick(slice(borrowed, None)), bystanders, learned.labels
+                )
                 scores.append({"task": task, **scored, "seconds": seconds})
             figures = scores[0].keys() - {"task"}
             mean = {name: sum(row[name] for row in scores) / len(scores) for name in figures}
