@@ -9,31 +9,40 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lora_demo.adapters import (
+from lora_demo.adapters import Adapter, new_adapter
+from lora_demo.backbones import FrozenModel, load_model
+from lora_demo.errors import AdapterFileError, LoraDemoError, brief
+from lora_demo.pth_files import read_pth
+from lora_demo.specs import (
     BYTES_PER_NUMBER,
     MAX_RANK,
-    Adapter,
     AdapterSpec,
     Placement,
-    lora_shape,
-    new_adapter,
+    lora_shapes,
 )
-from lora_demo.backbones import FrozenModel, load_model
-from lora_demo.errors import AdapterFileError, brief
-from lora_demo.pth_files import read_pth
+from lora_demo.words import MAX_NEW_WORDS, known_words
 
 MAX_FILE_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
 METADATA_KEY = "lora_demo.spec"
 
 
 def save_adapter(adapter: Adapter, path: Path | str) -> Path:
-    """Write A (m, r) and B (r, n): `.pth` is a plain state_dict, `.safetensors` adds the spec."""
+    """Write A (m, r) and B (r, n): `.pth` is a plain state_dict, `.safetensors` adds the spec.
+
+    A plain module has no strength, so that in a `.pth` file B is multiplied by it. With several
+    updates the names are 0.A, 0.B, 1.A, ...
+    """
     path = Path(path)
-    tensors = {name: tensor.detach().clone() for name, tensor in adapter.lora.state_dict().items()}
+    several = len(adapter.loras) > 1
+    tensors = {
+        name if several else name.removeprefix("0."): tensor.detach().clone()
+        for name, tensor in adapter.loras.state_dict().items()
+    }
     if path.suffix == ".safetensors":
         save_file(tensors, path, metadata={METADATA_KEY: json.dumps(asdict(adapter.spec))})
     elif path.suffix == ".pth":
-        torch.save(tensors, path)
+        scaled = {n: t * adapter.strength if n[-1] == "B" else t for n, t in tensors.items()}
+        torch.save(scaled, path)
     else:
         raise AdapterFileError(f"“{path.name}” must end in .safetensors or .pth.")
     return path
@@ -65,20 +74,21 @@ def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
             f"“{path.name}” was trained on {brief(spec.model_name)}, and the base model here is "
             f"{model.name}. Choose that base model, then load the file again."
         )
-    m, n = lora_shape(spec.placement, model)
-    expected = {"A": (m, spec.rank), "B": (spec.rank, n)}
+    try:
+        outputs = len(known_words(spec.class_names, model.categories))
+    except LoraDemoError as error:
+        raise AdapterFileError(f"“{path.name}” was taught what is no word. {error}") from error
+    expected = {}
+    for number, (m, n) in enumerate(lora_shapes(spec.placement, model, outputs)):
+        expected |= {f"{number}.A": (m, spec.rank), f"{number}.B": (spec.rank, n)}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != expected:
         raise AdapterFileError(
             f"“{path.name}” does not fit {model.title}: it holds {brief(found)}, and {expected} "
             "is needed."
         )
-    if not set(spec.class_names) <= set(model.categories):
-        raise AdapterFileError(
-            f"“{path.name}” was taught a class that {model.title} does not have."
-        )
     adapter = new_adapter(spec, model)
-    adapter.lora.load_state_dict(tensors)
+    adapter.loras.load_state_dict(tensors)
     return adapter
 
 
@@ -105,13 +115,14 @@ def _read(path: Path) -> tuple[AdapterSpec | None, dict[str, Tensor]]:
             f"“{path.name}” cannot be read as a LoRA: it is missing, damaged, cut short or "
             "something else. Choose a file that was saved here."
         ) from error
-    return spec, tensors
+    single = tensors.keys() == {"A", "B"}
+    return spec, {f"0.{name}" if single else name: tensor for name, tensor in tensors.items()}
 
 
 def _read_safetensors(path: Path) -> tuple[AdapterSpec, dict[str, Tensor]]:
     with safe_open(path, framework="pt") as file:
         values = json.loads(file.metadata()[METADATA_KEY])
-        tensors = {name: file.get_tensor(name) for name in ("A", "B")}
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     values["class_names"] = tuple(values["class_names"])
     return AdapterSpec(**values), tensors
 
@@ -122,11 +133,15 @@ def _read_pth(path: Path) -> tuple[None, dict[str, Tensor]]:
 
 def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:
     # `head` and `guarded` answer alike, so that the first of them will do
-    shapes = {lora_shape(placement, model)[0]: placement for placement in reversed(Placement)}
-    rows, rank = (*tensors.get("A", torch.empty(0)).shape, 0, 0)[:2]
+    known = len(model.categories)
+    shapes = {lora_shapes(p, model, known)[0][0]: p for p in reversed(Placement)}
+    first, last = (tensors.get(n, torch.empty(0)) for n in ("0.A", f"{len(tensors) // 2 - 1}.B"))
+    rows, rank = (*first.shape, 0, 0)[:2]
     if rows not in shapes or not 1 <= rank <= MAX_RANK:
         raise AdapterFileError(
             f"“{path.name}” holds no LoRA that fits {model.title}: a matrix “A” with "
             f"{' or '.join(f'{m:,}' for m in shapes)} rows and up to {MAX_RANK} columns is needed."
         )
-    return AdapterSpec(model.name, shapes[rows], rank)
+    new_words = (*last.shape, 0, 0)[1] - known
+    names = tuple(f"new word {number}" for number in range(1, min(new_words, MAX_NEW_WORDS) + 1))
+    return AdapterSpec(model.name, shapes[rows], rank, class_names=names)

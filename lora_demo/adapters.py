@@ -1,57 +1,18 @@
-"""All LoRA maths: the low-rank update, where it is placed, and how many numbers it has."""
+"""All LoRA maths: the low-rank update, and what it adds to the logits of a frozen model."""
 
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from lora_demo.backbones import FrozenModel
-from lora_demo.errors import LoraDemoError, brief
 from lora_demo.features import Features, FeatureSet
-from lora_demo.guard import guard_gain, guarded_directions
+from lora_demo.guard import guarded_directions, guarded_strength
+from lora_demo.specs import AdapterSpec, Placement, lora_shapes
+from lora_demo.words import known_words
 
-MAX_RANK = 64
-MAX_STRENGTH = 2.0
-BYTES_PER_NUMBER = 4  # float32
-
-
-class Placement(str, Enum):
-    """What the low-rank update reads; either way it adds to the base model's logits."""
-
-    PIXELS = "pixels"  # the normalised pixels: the article's LoRA
-    HEAD = "head"  # the input of the last linear layer: what PEFT does with that layer
-    GUARDED = "guarded"  # the same input, less what all classes share: keeps old knowledge
-
-
-@dataclass(frozen=True)
-class AdapterSpec:
-    """All that is needed, beside the pictures, to make the same adapter again."""
-
-    model_name: str
-    placement: Placement = Placement.PIXELS
-    rank: int = 10
-    seed: int = 0
-    class_names: tuple[str, ...] = ()  # what it was taught
-
-    def __post_init__(self) -> None:
-        if self.placement not in list(Placement):  # a list: callers may send what has no hash
-            raise LoraDemoError(
-                f"placement is “{brief(self.placement)}”. Choose one of: "
-                f"{', '.join(placement.value for placement in Placement)}."
-            )
-        if not (type(self.rank) is int and 1 <= self.rank <= MAX_RANK):
-            raise LoraDemoError(
-                f"rank is {brief(self.rank)}. Choose a whole number from 1 to {MAX_RANK}."
-            )
-        if not (type(self.seed) is int and 0 <= self.seed < 2**63):
-            raise LoraDemoError(
-                f"seed is {brief(self.seed)}. Choose a whole number from 0 to 2^63 - 1."
-            )
-        names = self.class_names
-        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-            raise LoraDemoError("class_names holds something else than different names.")
-        object.__setattr__(self, "placement", Placement(self.placement))
+NEW_WORD_LOGIT = -30.0  # so far below any picture's best that the others' probabilities stay
 
 
 class Lora(nn.Module):
@@ -71,22 +32,69 @@ class Lora(nn.Module):
 
 
 class Adapter(nn.Module):
-    """A `Lora` at its place on a base model: it adds to the logits and never touches the model."""
+    """`Lora`s at their place on a base model: they add to the logits and never touch the model.
 
-    def __init__(self, spec: AdapterSpec, lora: Lora):
+    A class that the base model does not know is one more output: its base logit is -30, so that
+    the base model's own probabilities stay as they are, and LoRA alone can raise it.
+    """
+
+    def __init__(self, spec: AdapterSpec, model: FrozenModel, loras: list[Lora]):
         super().__init__()
         self.spec = spec
-        self.lora = lora
-        self.fit_strength = 1.0  # at which it is fitted; it answers at 1
-        self.trained_columns = torch.ones(lora.B.shape[1])  # (n,) 0 where B is to stay zero
+        self.loras = nn.ModuleList(loras)
+        self.categories = known_words(spec.class_names, model.categories)
+        self.fit_strength = 1.0  # at which it is fitted
+        self.trained_columns = torch.ones(len(self.categories))  # 0 where B is to stay zero
+        self._layers = tuple(model.classifier)  # in a tuple they are no part of this module
+
+    @property
+    def lora(self) -> Lora:
+        """The one that adds to the logits."""
+        return self.loras[-1]
+
+    @property
+    def strength(self) -> float:
+        return 1.0 if self.spec.strength is None else self.spec.strength
+
+    def set_strength(self, strength: float) -> None:
+        self.spec = replace(self.spec, strength=strength)
 
     def inputs(self, features: Features) -> Tensor:
         """What the update reads: (N, m)."""
-        return features.pixels if self.spec.placement is Placement.PIXELS else features.trunk
+        if self.spec.placement is Placement.PIXELS:
+            return features.pixels
+        return (
+            features.trunk if self.spec.placement is Placement.CLASSIFIER else features.head_input
+        )
 
-    def logits(self, features: Features, strength: float = 1.0) -> Tensor:
-        """base logits + strength * delta: (N, C). At strength 0 the base model's, bit for bit."""
-        return features.logits + strength * self.lora(self.inputs(features))
+    def base_logits(self, features: Features) -> Tensor:
+        """The base model's: (N, C), C with the new words."""
+        return self._pad(features.logits, NEW_WORD_LOGIT)
+
+    def delta(self, x: Tensor, strength: float) -> Tensor:
+        """What it adds to the base logits of inputs x (N, m): (N, C)."""
+        if self.spec.placement is not Placement.CLASSIFIER:
+            return strength * self.lora(x)
+        loras, plain, changed = iter(self.loras), x, x
+        for layer in self._layers[:-1]:
+            before = layer(plain)
+            after = before if changed is plain else layer(changed)
+            if isinstance(layer, nn.Linear):
+                after = after + strength * next(loras)(changed)
+            plain, changed = before, after
+        moved = F.linear(changed - plain, self._layers[-1].weight)  # exactly 0 while B is
+        return strength * self.lora(changed) + self._pad(moved, 0.0)
+
+    def logits(self, features: Features, strength: float | None = None) -> Tensor:
+        """base logits + delta: (N, C), at its own strength by default.
+
+        At strength 0 they are the base model's, bit for bit.
+        """
+        strength = self.strength if strength is None else strength
+        return self.base_logits(features) + self.delta(self.inputs(features), strength)
+
+    def _pad(self, logits: Tensor, value: float) -> Tensor:
+        return F.pad(logits, (0, len(self.categories) - logits.shape[1]), value=value)
 
 
 def new_adapter(
@@ -95,50 +103,29 @@ def new_adapter(
     """An untrained adapter; equal seeds give equal numbers.
 
     A is standard normal on the pixels, as in the article, and normal with variance 1/m on the
-    features, so that x A keeps the size of x. `guarded` makes A from `features`, the examples;
-    without them A is zero, to be loaded.
+    features, so that x A keeps the size of x. `guarded` makes A from `features`, the examples, and
+    is fitted at half strength, so that pictures that it has not seen are answered, too; without
+    examples A is zero, to be loaded.
     """
-    m, n = lora_shape(spec.placement, model)
     generator = torch.Generator().manual_seed(spec.seed)
-    a_std = 1.0 if spec.placement is Placement.PIXELS else m**-0.5
-    adapter = Adapter(spec, Lora(m, n, spec.rank, a_std, generator))
+    outputs = len(known_words(spec.class_names, model.categories))
+    loras = [
+        Lora(m, n, spec.rank, 1.0 if spec.placement is Placement.PIXELS else m**-0.5, generator)
+        for m, n in lora_shapes(spec.placement, model, outputs)
+    ]
+    adapter = Adapter(spec, model, loras)
     if spec.placement is Placement.GUARDED:
-        adapter.lora.A = nn.Parameter(torch.zeros(m, spec.rank), requires_grad=False)
+        directions = torch.zeros_like(adapter.lora.A)
         if features:
-            gain = guard_gain(features.labels)
-            directions = guarded_directions(features.trunk, model.head.weight, spec.rank)
-            adapter.lora.A[:, : directions.shape[1]] = gain * directions
-            adapter.fit_strength = 1 / gain
-            adapter.trained_columns = torch.zeros(n).index_fill(0, features.labels, 1.0)
+            found = guarded_directions(features.head_input, model.head.weight, spec.rank)
+            adapter.fit_strength = 0.5
+            behind = adapter.base_logits(features)
+            behind = behind.amax(1) - behind.gather(1, features.labels[:, None])[:, 0]  # (N,) nats
+            reach = max(1.0, behind.mean().item() / 8)  # new words have further to go
+            directions[:, : found.shape[1]] = found * (reach / adapter.fit_strength)
+            adapter.trained_columns = torch.zeros(outputs).index_fill(0, features.labels, 1.0)
+            if spec.strength is None:
+                examples = len(features.labels) / len(features.labels.unique())
+                adapter.set_strength(guarded_strength(examples, []))
+        adapter.lora.A = nn.Parameter(directions, requires_grad=False)
     return adapter
-
-
-def lora_shape(placement: Placement, model: FrozenModel) -> tuple[int, int]:
-    """(m, n): the numbers that the update reads, and the logits that it adds to."""
-    pixels = 3 * model.input_px**2
-    m = pixels if placement is Placement.PIXELS else model.head.in_features
-    return m, model.head.out_features
-
-
-@dataclass(frozen=True)
-class Size:
-    """What an adapter costs beside its base model."""
-
-    trainable_parameters: int
-    stored_parameters: int  # A and B, trained or not
-    base_parameters: int
-
-    @property
-    def share(self) -> float:  # of the base model's numbers; above 1 where LoRA is the larger
-        return self.trainable_parameters / self.base_parameters
-
-    @property
-    def file_bytes(self) -> int:  # of the tensors; a file's header adds less than 1 kB
-        return self.stored_parameters * BYTES_PER_NUMBER
-
-
-def adapter_size(placement: Placement, rank: int, model: FrozenModel, classes: int = 1) -> Size:
-    """r (m + n) numbers, A and B; `guarded` trains r of them a class."""
-    stored = rank * sum(lora_shape(placement, model))
-    trained = rank * classes if placement is Placement.GUARDED else stored
-    return Size(trained, stored, model.parameter_count)

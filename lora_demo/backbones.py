@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torchvision.models import VGG19_Weights, vgg19
 
 from lora_demo.errors import LoraDemoError, WeightsError, brief
-from lora_demo.images import find_category
 from lora_demo.weights import find_efficientnet_lite0, find_vgg19, read_state_dict
 
 
@@ -26,29 +25,34 @@ class BaseModel:
     build: Callable[[], nn.Module]  # without weights
     find_weights: Callable[[], Path]
     name_weights: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
-    cut: Callable[[nn.Module], tuple[nn.Sequential, nn.Linear]]
+    cut: Callable[[nn.Module], tuple[nn.Sequential, nn.Sequential]]  # trunk, classifier
     preprocess: Callable[[Image.Image], Tensor]  # RGB picture -> (3, input_px, input_px)
     input_px: int
 
 
 @dataclass(frozen=True, eq=False)  # eq: a model is itself, which makes it a key of the cache
 class FrozenModel:
-    """A loaded base model. head(trunk(x)) is the whole network, bit for bit; nothing changes it."""
+    """A loaded base model; nothing changes it.
+
+    classifier(trunk(x)) is the whole network, bit for bit.
+    """
 
     name: str
     title: str
-    trunk: nn.Sequential  # (N, 3, input_px, input_px) -> (N, D)
-    head: nn.Linear  # (N, D) -> (N, C) logits
+    trunk: nn.Sequential  # (N, 3, input_px, input_px) -> (N, T)
+    classifier: nn.Sequential  # (N, T) -> (N, C) logits; all the linear layers
     preprocess: Callable[[Image.Image], Tensor]
     input_px: int
     categories: tuple[str, ...]  # C class names, all different
 
     @property
-    def parameter_count(self) -> int:
-        return sum(p.numel() for part in (self.trunk, self.head) for p in part.parameters())
+    def head(self) -> nn.Linear:
+        """The last layer: (N, D) -> (N, C)."""
+        return self.classifier[-1]
 
-    def category_index(self, class_name: str) -> int:
-        return self.categories.index(find_category(class_name, self.categories))
+    @property
+    def parameter_count(self) -> int:
+        return sum(p.numel() for part in (self.trunk, self.classifier) for p in part.parameters())
 
 
 CATEGORIES = tuple(VGG19_Weights.IMAGENET1K_V1.meta["categories"])
@@ -70,9 +74,8 @@ def _vgg19_names(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Te
     }
 
 
-def _cut_vgg19(network: nn.Module) -> tuple[nn.Sequential, nn.Linear]:
-    *before, head = network.classifier
-    return nn.Sequential(network.features, network.avgpool, nn.Flatten(), *before), head
+def _cut_vgg19(network: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
+    return nn.Sequential(network.features, network.avgpool, nn.Flatten()), network.classifier
 
 
 def _efficientnet_names(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -84,9 +87,9 @@ def _efficientnet_names(network: nn.Module, tensors: dict[str, Tensor]) -> dict[
     return dict(zip(network.state_dict(), rows_first, strict=True))
 
 
-def _cut_efficientnet(network: nn.Module) -> tuple[nn.Sequential, nn.Linear]:
+def _cut_efficientnet(network: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
     stages = network.conv_stem, network.bn1, network.blocks, network.conv_head, network.bn2
-    return nn.Sequential(*stages, network.global_pool), network.classifier
+    return nn.Sequential(*stages, network.global_pool), nn.Sequential(network.classifier)
 
 
 def _timm_preprocess(model_name: str) -> Callable[[Image.Image], Tensor]:
@@ -149,5 +152,5 @@ def _load(name: str, path: Path) -> FrozenModel:
             f"“{path.name}” holds no weights of {row.title}: names or shapes differ. Put the right "
             "file in its place, or go on with EfficientNet-Lite0."
         ) from error
-    trunk, head = (part.eval().requires_grad_(False) for part in row.cut(network))
-    return FrozenModel(name, row.title, trunk, head, row.preprocess, row.input_px, CATEGORIES)
+    trunk, classifier = (part.eval().requires_grad_(False) for part in row.cut(network))
+    return FrozenModel(name, row.title, trunk, classifier, row.preprocess, row.input_px, CATEGORIES)

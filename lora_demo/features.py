@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from torch import Tensor
 
 from lora_demo.backbones import FrozenModel
 from lora_demo.images import LabelledImage, decode_image, read_image_bytes
+from lora_demo.words import find_category
 
-MEMORY_BYTES = 640 * 2**20  # the largest set of pictures, on either model
+MEMORY_BYTES = 704 * 2**20  # the largest set of pictures, on either model
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,13 @@ class Features:
     """One picture or more as the frozen network sees them."""
 
     pixels: Tensor  # (N, 3 * input_px * input_px) normalised
-    trunk: Tensor  # (N, D) what goes into the last linear layer
+    trunk: Tensor  # (N, T) what leaves the trunk
+    head_input: Tensor  # (N, D) what goes into the last linear layer
     logits: Tensor  # (N, C) the base model's own answer
 
     @property
     def size_bytes(self) -> int:
-        return sum(t.nbytes for t in (self.pixels, self.trunk, self.logits))
+        return sum(t.nbytes for t in vars(self).values())
 
 
 @dataclass(frozen=True)
@@ -56,17 +58,24 @@ def read_features(model: FrozenModel, path: Path | str) -> Features:
     return features
 
 
-def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> FeatureSet:
-    """The features of labelled pictures in one set. Raises `ImageError` at the first bad file."""
+def read_feature_set(
+    model: FrozenModel, pictures: Iterable[LabelledImage], words: Sequence[str] | None = None
+) -> FeatureSet:
+    """The features of labelled pictures in one set. Raises `ImageError` at the first bad file.
+
+    `words` are by default the base model's classes.
+    """
+    words = words or model.categories
     pictures = list(pictures)
     features = [read_features(model, picture.path) for picture in pictures]
-    return label_features(features, [model.category_index(p.label) for p in pictures])
+    return label_features(features, [words.index(find_category(p.label, words)) for p in pictures])
 
 
 def label_features(features: list[Features], labels: list[int]) -> FeatureSet:
     return FeatureSet(
         torch.cat([f.pixels for f in features]),
         torch.cat([f.trunk for f in features]),
+        torch.cat([f.head_input for f in features]),
         torch.cat([f.logits for f in features]),
         torch.tensor(labels),
     )
@@ -76,7 +85,8 @@ def label_features(features: list[Features], labels: list[int]) -> FeatureSet:
 def _compute(model: FrozenModel, x: Tensor) -> Features:
     x = x[None]  # (1, 3, input_px, input_px)
     trunk = model.trunk(x)
-    return Features(x.flatten(1), trunk, model.head(trunk))
+    head_input = model.classifier[:-1](trunk)
+    return Features(x.flatten(1), trunk, head_input, model.head(head_input))
 
 
 class _Memory:

@@ -1,6 +1,5 @@
 """Untrusted picture files, and folders named after classes, to upright RGB images within limits."""
 
-import difflib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +7,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from lora_demo.errors import ImageError, LoraDemoError, brief
+from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.words import find_category
 
 MAX_FILE_BYTES = 15 * 2**20
 MAX_PIXELS = 50_000_000  # decoded: 150 MB as RGB
@@ -86,22 +86,6 @@ def open_image(path: Path | str) -> Image.Image:
     return decode_image(read_image_bytes(path), path.name)
 
 
-def find_category(name: str, categories: Sequence[str]) -> str:
-    """The category that `name` means (case and underscores forgiven), or the nearest ones named."""
-    name = brief(name)  # looking for near names takes time with every letter
-    if name in categories:
-        return name
-    by_plain_name = {_plain(category): category for category in reversed(categories)}
-    if _plain(name) in by_plain_name:
-        return by_plain_name[_plain(name)]
-    near = difflib.get_close_matches(_plain(name), by_plain_name, n=5, cutoff=0.5)
-    nearest = ", ".join(by_plain_name[key] for key in near) or "not to be found; look in the list"
-    raise LoraDemoError(
-        f"“{name}” is none of the {len(categories):,} classes that the base model knows. "
-        f"The nearest are: {nearest}."
-    )
-
-
 def class_folders(root: Path | str) -> list[Path]:
     """The folders in `root` in order of name, but for hidden ones and Python's own."""
     return sorted(path for path in _entries(root) if path.is_dir() and path.name[0] not in "._")
@@ -151,7 +135,3 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         paper.paste(image, mask=image.getchannel("A"))
         return paper
     return image.convert("RGB")
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ").strip().casefold()

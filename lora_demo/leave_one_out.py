@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lora_demo.adapters import AdapterSpec
+from lora_demo.adapters import Adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.features import FeatureSet
-from lora_demo.training import TrainingSettings, fit
+from lora_demo.guard import guarded_strength
+from lora_demo.specs import AdapterSpec, Placement, TrainingSettings
+from lora_demo.training import fit
 
 MAX_FOLDS = 12  # with more pictures several are hidden at once
 
@@ -30,7 +32,8 @@ class HeldBack:
     fold: int  # from 1
     folds: int
     base: Score
-    adapted: Score
+    adapted: Score  # at this strength:
+    strength: float  # the one asked for; else, for `guarded`, the automatic one, which is to be set
 
 
 def leave_one_out(
@@ -47,16 +50,39 @@ def leave_one_out(
     if count < 2:
         return
     folds = torch.arange(count).tensor_split(min(count, MAX_FOLDS))
+    automatic = spec.placement is Placement.GUARDED and spec.strength is None
+    strength = 1.0 if spec.strength is None else spec.strength
     base = adapted = total = 0
+    needed: list[float] = []
     for number, hidden in enumerate(folds, start=1):
         shown = torch.ones(count, dtype=torch.bool)
         shown[hidden] = False
         *_, progress = fit(model, features.pick(shown), spec, settings)
         asked = features.pick(~shown)
         base += _correct(asked.logits, asked.labels)
-        adapted += _correct(progress.adapter.logits(asked), asked.labels)
         total += len(hidden)
-        yield HeldBack(number, len(folds), Score(base, total), Score(adapted, total))
+        if automatic:
+            needed += needed_strengths(progress.adapter, asked).tolist()
+            strength = guarded_strength(count / len(features.labels.unique()), needed)
+            adapted = sum(need < strength for need in needed)
+        else:
+            adapted += _correct(progress.adapter.logits(asked, strength), asked.labels)
+        yield HeldBack(number, len(folds), Score(base, total), Score(adapted, total), strength)
+
+
+@torch.no_grad()
+def needed_strengths(adapter: Adapter, asked: FeatureSet) -> Tensor:
+    """The least strength at which each picture gets its own label: (N,), infinite where none does.
+
+    Logits grow in line with the strength, so that at (L_c - L_y) / (delta_y - delta_c) the label
+    y overtakes class c; `classifier` alone is not of that kind.
+    """
+    delta = adapter.delta(adapter.inputs(asked), 1.0)  # (N, C)
+    own = asked.labels[:, None]
+    behind = adapter.base_logits(asked) - adapter.base_logits(asked).gather(1, own)
+    gain = delta.gather(1, own) - delta
+    needed = torch.where(gain > 0, behind / gain, torch.inf).masked_fill(behind <= 0, 0.0)
+    return needed.amax(1).clamp_min(0)
 
 
 def _correct(logits: Tensor, labels: Tensor) -> int:

@@ -7,40 +7,15 @@ from dataclasses import dataclass, replace
 import torch
 from torch.nn import functional as F
 
-from lora_demo.adapters import Adapter, AdapterSpec, Placement, new_adapter
+from lora_demo.adapters import Adapter, new_adapter
 from lora_demo.backbones import FrozenModel
-from lora_demo.errors import ImageError, LoraDemoError, brief
+from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.features import FeatureSet, label_features, read_features
 from lora_demo.images import MAX_PICTURES, LabelledImage
+from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement, TrainingSettings
+from lora_demo.words import find_category, known_words
 
-MAX_EPOCHS = 1000
-MAX_LEARNING_RATE = 1.0
 BATCH_SIZE = 8
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    epochs: int = 100
-    learning_rate: float = 1e-3
-
-    def __post_init__(self) -> None:
-        if not (type(self.epochs) is int and 1 <= self.epochs <= MAX_EPOCHS):
-            raise LoraDemoError(
-                f"epochs is {brief(self.epochs)}. Choose a whole number from 1 to {MAX_EPOCHS:,}."
-            )
-        number = isinstance(self.learning_rate, (int, float))
-        if not (number and 0 < self.learning_rate <= MAX_LEARNING_RATE):  # refuses NaN, too
-            raise LoraDemoError(
-                f"learning_rate is {brief(self.learning_rate)}. Choose a number above 0, at most "
-                f"{MAX_LEARNING_RATE:g}; 0.001 is a good start."
-            )
-
-
-DEFAULT_SETTINGS = {
-    Placement.PIXELS: TrainingSettings(),
-    Placement.HEAD: TrainingSettings(),
-    Placement.GUARDED: TrainingSettings(150, 0.1),
-}
 
 
 @dataclass(frozen=True)
@@ -54,10 +29,12 @@ class LossPoint:
 class FitProgress:
     """How far a training is. `adapter` is the live one: usable at once, and better at each pull."""
 
-    epochs: int
+    epochs: int = 0
     points: tuple[LossPoint, ...] = ()
     adapter: Adapter | None = None  # None while pictures are being read
     features: FeatureSet | None = None  # what it learns from
+    spec: AdapterSpec | None = None  # as it was asked for, and the settings
+    settings: TrainingSettings | None = None
     pictures: int = 0
     pictures_read: int = 0
     refused: tuple[ImageError, ...] = ()
@@ -82,24 +59,43 @@ def train(
     spec: AdapterSpec,
     settings: TrainingSettings | None = None,
 ) -> Iterator[FitProgress]:
-    """Read the pictures, then fit: one progress a picture, one an epoch.
+    """Read the pictures, then fit: one progress a picture, one an epoch."""
+    settings = settings or DEFAULT_SETTINGS[spec.placement]
+    progress = FitProgress()
+    for progress in read_examples(model, pictures, spec.class_names):
+        if progress.features is None:
+            yield replace(progress, epochs=settings.epochs)
+    for fitted in fit(model, progress.features, spec, settings):
+        yield replace(
+            fitted,
+            pictures=progress.pictures,
+            pictures_read=progress.pictures_read,
+            refused=progress.refused,
+        )
 
-    A bad file is left out and named in `refused`. Raises `LoraDemoError` where none is left.
+
+def read_examples(
+    model: FrozenModel, pictures: Sequence[LabelledImage], class_names: Sequence[str] = ()
+) -> Iterator[FitProgress]:
+    """Pictures of the base model's classes, or of new words among `class_names`, one at a time.
+
+    A bad file is left out and named in `refused`; the last progress has the `features` of the
+    others. Raises `LoraDemoError` where none is left.
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise LoraDemoError(
             f"There are {len(pictures):,} pictures to learn from. Add at least 1 and at most "
             f"{MAX_PICTURES:,}; five are a good start."
         )
-    settings = settings or DEFAULT_SETTINGS[spec.placement]
     started = time.perf_counter()
     features, labels, refused = [], [], []
-    progress = FitProgress(settings.epochs, pictures=len(pictures))
+    words = known_words(class_names, model.categories)
+    progress = FitProgress(pictures=len(pictures))
     yield progress
     for picture in pictures:
         try:
             features.append(read_features(model, picture.path))
-            labels.append(model.category_index(picture.label))
+            labels.append(words.index(find_category(picture.label, words)))
         except ImageError as error:
             refused.append(error)
         progress = replace(
@@ -112,10 +108,7 @@ def train(
     if not features:
         reasons = " ".join(str(error) for error in refused[:3])
         raise LoraDemoError(f"None of the pictures could be used. {reasons}")
-    for fitted in fit(model, label_features(features, labels), spec, settings):
-        yield replace(
-            progress, points=fitted.points, adapter=fitted.adapter, features=fitted.features
-        )
+    yield replace(progress, features=label_features(features, labels))
 
 
 def fit(
@@ -124,7 +117,8 @@ def fit(
     spec: AdapterSpec,
     settings: TrainingSettings | None = None,
 ) -> Iterator[FitProgress]:
-    """Adam on the cross-entropy, shuffled mini-batches; one progress an epoch.
+    """Adam on the cross-entropy, shuffled mini-batches (`guarded`: all at once); one progress an
+    epoch.
 
     The frozen network is not run: everything it contributes stands in `features`. `settings` are
     by default the placement's own.
@@ -132,16 +126,17 @@ def fit(
     generator = torch.Generator().manual_seed(spec.seed)
     settings = settings or DEFAULT_SETTINGS[spec.placement]
     adapter = new_adapter(spec, model, features)
-    x = adapter.inputs(features)
+    x, base_logits = adapter.inputs(features), adapter.base_logits(features)
+    # more steps an epoch would carry `guarded` further, and its strength would mean another thing
+    batch_size = len(x) if spec.placement is Placement.GUARDED else BATCH_SIZE
     # fused: A, its gradient and both moments pass through memory once instead of ten times
     optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
     points: tuple[LossPoint, ...] = ()
     started = time.perf_counter()
     for epoch in range(1, settings.epochs + 1):
         total = 0.0
-        for batch in torch.randperm(len(x), generator=generator).split(BATCH_SIZE):
-            delta = adapter.lora(x[batch])  # (batch, C)
-            logits = features.logits[batch] + adapter.fit_strength * delta
+        for batch in torch.randperm(len(x), generator=generator).split(batch_size):
+            logits = base_logits[batch] + adapter.delta(x[batch], adapter.fit_strength)
             loss = F.cross_entropy(logits, features.labels[batch])
             loss.backward()
             adapter.lora.B.grad *= adapter.trained_columns
@@ -149,4 +144,4 @@ def fit(
             optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
             total += loss.item() * len(batch)
         points += (LossPoint(epoch, total / len(x), time.perf_counter() - started),)
-        yield FitProgress(settings.epochs, points, adapter, features)
+        yield FitProgress(settings.epochs, points, adapter, features, spec, settings)

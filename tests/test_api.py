@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -11,10 +12,10 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from lora_demo import load_adapter, read_adapter_spec
+from lora_demo import leave_one_out, load_adapter, read_adapter_spec
 from lora_demo.adapter_files import MAX_FILE_BYTES
-from lora_demo.adapters import AdapterSpec
-from lora_demo.training import TrainingSettings, train
+from lora_demo.specs import AdapterSpec, TrainingSettings
+from lora_demo.training import train
 from tests.conftest import DATA
 
 HELD_OUT = handle_file(DATA / "goldfish" / "held_out" / "1.png")
@@ -54,8 +55,10 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
     assert all(adapter is None for _, adapter in outputs[:-1])
     spec = AdapterSpec(model.name, "head", 4, 3, ("goldfish",))
     *_, here = train(model, goldfish, spec, TrainingSettings(50))
+    *_, held_back = leave_one_out(model, here.features, spec, TrainingSettings(50))
     assert summary["losses"] == pytest.approx([point.loss for point in here.points])
     assert summary["seconds"] > 0
+    assert all(s["broken"] is s["leave_one_out"] is None for s, _ in outputs[:-1])
     assert {name: summary[name] for name in summary if name not in ("losses", "seconds")} == {
         "trainable_parameters": 4 * (1280 + 1000),
         "pictures_read": 5,
@@ -65,8 +68,14 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
         "placement": "head",
         "rank": 4,
         "seed": 3,
+        "strength": 1.0,
+        "leave_one_out": {"base": 0, "adapted": held_back.adapted.correct, "total": 5},
+        "broken": summary["broken"],
     }
-    assert read_adapter_spec(file) == spec
+    broken = summary["broken"]
+    assert 1 <= broken["captured"] <= broken["changed"] <= broken["total"] == 15
+    assert 0 <= broken["classes_changed"] <= 1000
+    assert read_adapter_spec(file) == replace(spec, strength=1.0)
     assert load_adapter(file, model).lora.A.equal(here.adapter.lora.A)
 
 
@@ -145,7 +154,7 @@ def test_a_wrong_value_is_named(client, pictures, values, text):
         client.submit(**arguments, api_name="/train").result(timeout=60)
 
 
-@pytest.mark.parametrize("strength", [-1, 2.1, "strong", None])
+@pytest.mark.parametrize("strength", [-1, 2.1, "strong"])
 def test_a_wrong_strength_is_named(client, pictures, strength):
     _, file = run(
         client.submit(pictures, "goldfish", placement="head", epochs=1, api_name="/train")
@@ -252,7 +261,7 @@ def test_adapter_files_are_deleted_after_an_hour(client, pictures):
         run(client.submit(pictures, "goldfish", placement="head", epochs=1, api_name="/train"))
 
     train_once()
-    folder = Path(os.environ["GRADIO_TEMP_DIR"]) / "adapters"
+    folder = Path(os.environ["GRADIO_TEMP_DIR"]) / "made"
     made = list(folder.iterdir())
     for old in made:
         os.utime(old, (time.time() - 3601,) * 2)

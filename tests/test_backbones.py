@@ -31,7 +31,7 @@ def network(model):
 def test_head_of_trunk_is_the_whole_network(model, network):
     x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
 
-    assert torch.equal(model.head(model.trunk(x)), network(x))
+    assert torch.equal(model.classifier(model.trunk(x)), network(x))
 
 
 @torch.no_grad()
@@ -40,7 +40,7 @@ def test_head_of_trunk_is_the_whole_vgg19(random_vgg19, vgg19_file):
     network.load_state_dict(torch.load(vgg19_file, weights_only=True))
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
 
-    assert torch.equal(random_vgg19.head(random_vgg19.trunk(x)), network(x))
+    assert torch.equal(random_vgg19.classifier(random_vgg19.trunk(x)), network(x))
 
 
 @pytest.mark.parametrize("class_name", ["lion", "cheetah"])
@@ -48,14 +48,14 @@ def test_head_of_trunk_is_the_whole_vgg19(random_vgg19, vgg19_file):
 def test_real_photos_are_recognised(model, class_name):
     x = model.preprocess(open_image(get_image(f"{class_name}.jpg")))[None]
 
-    assert model.categories[model.head(model.trunk(x)).argmax()] == class_name
+    assert model.categories[model.classifier(model.trunk(x)).argmax()] == class_name
 
 
 @pytest.mark.parametrize("fixture", ["model", "random_vgg19"])
 def test_a_loaded_model_is_frozen_and_in_eval_mode(request, fixture):
     model = request.getfixturevalue(fixture)
 
-    for part in (model.trunk, model.head):
+    for part in (model.trunk, model.classifier):
         assert not any(parameter.requires_grad for parameter in part.parameters())
         assert not any(module.training for module in part.modules())
 

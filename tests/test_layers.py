@@ -8,22 +8,28 @@ import pytest
 ROOT = Path(__file__).parents[1] / "lora_demo"
 ROOMS = [
     "errors",
+    "words",
     "pth_files",
     "images",
     "weights",
     "backbones",
     "features",
     "guard",
+    "specs",
     "adapters",
     "training",
     "leave_one_out",
     "evaluation",
+    "forgetting",
+    "lab",
     "adapter_files",
 ]
 FORBIDDEN = {room: {"gradio"} for room in ROOMS} | {
     "errors": {"gradio", "torch", "PIL"},
+    "words": {"gradio", "torch", "PIL"},
     "pth_files": {"gradio", "PIL"},
     "images": {"gradio", "torch"},
+    "specs": {"gradio", "PIL", "pathlib"},
     "adapters": {"gradio", "PIL", "pathlib"},
 }
 

@@ -5,26 +5,67 @@ import torch
 
 from lora_demo import AdapterSpec, Placement, TrainingSettings, fit, leave_one_out
 from lora_demo.features import FeatureSet
+from lora_demo.guard import guarded_strength
+from lora_demo.leave_one_out import needed_strengths
 
 
 def repeated(features: FeatureSet, times: int) -> FeatureSet:
     return FeatureSet(*(torch.cat([tensor] * times) for tensor in vars(features).values()))
 
 
+def without(features: FeatureSet, hidden: int) -> FeatureSet:
+    return features.pick(torch.tensor([i for i in range(len(features.labels)) if i != hidden]))
+
+
 @pytest.mark.parametrize("placement", Placement)
 def test_the_score_is_that_of_single_trainings(model, features, placement):
-    spec, settings = AdapterSpec(model.name, placement, 4), TrainingSettings(20, 0.01)
+    spec, settings = AdapterSpec(model.name, placement, 4), TrainingSettings(40, 0.02)
     *_, held_back = leave_one_out(model, features, spec, settings)
 
     right = 0
     for hidden in range(5):
-        shown = [i for i in range(5) if i != hidden]
-        *_, progress = fit(model, features.pick(torch.tensor(shown)), spec, settings)
-        right += progress.adapter.logits(features)[hidden].argmax() == features.labels[hidden]
+        *_, progress = fit(model, without(features, hidden), spec, settings)
+        logits = progress.adapter.logits(features, held_back.strength)[hidden]
+        right += logits.argmax() == features.labels[hidden]
 
     assert (held_back.fold, held_back.folds) == (5, 5)
     assert str(held_back.adapted) == f"{right} of 5"
     assert str(held_back.base) == "0 of 5"
+
+
+def test_the_strength_of_guarded_is_set_by_what_the_hidden_pictures_needed(model, features):
+    spec = AdapterSpec(model.name, Placement.GUARDED)
+    *_, held_back = leave_one_out(model, features, spec)
+
+    needed = []
+    for hidden in range(5):
+        *_, progress = fit(model, without(features, hidden), spec)
+        needed += needed_strengths(progress.adapter, features.pick(slice(hidden, hidden + 1)))
+
+    assert held_back.strength == guarded_strength(5, [float(need) for need in needed])
+
+
+@pytest.mark.parametrize("placement", [Placement.GUARDED, Placement.HEAD, Placement.PIXELS])
+def test_a_picture_gets_its_label_from_the_needed_strength_on(model, features, placement):
+    *_, progress = fit(model, features, AdapterSpec(model.name, placement))
+    needed = needed_strengths(progress.adapter, features)
+
+    for row, strength in enumerate(needed.tolist()):
+        answers = [
+            progress.adapter.logits(features, factor * strength)[row].argmax()
+            for factor in (0.99, 1.01)
+        ]
+        assert 0 < strength < 2
+        assert (answers[0] == 1, answers[1] == 1) == (False, True)
+
+
+def test_a_strength_that_was_asked_for_stays(model, features):
+    spec = AdapterSpec(model.name, Placement.GUARDED, strength=0.1)
+    *_, progress = fit(model, features, spec)
+    *_, held_back = leave_one_out(model, features, spec)
+
+    assert progress.adapter.strength == held_back.strength == 0.1
+    assert str(held_back.adapted) == "0 of 5"
 
 
 def test_with_many_pictures_several_are_hidden_at_once(model, features):

@@ -116,7 +116,7 @@ def test_one_click_loads_a_set_and_shows_what_the_base_model_says(page):
 
 def test_all_sets_are_taught_at_once(page):
     page.get_by_role("button", name="All of them").click()
-    expect(thumbnails(page, "trial")).to_have_count(15 + 4)
+    expect(thumbnails(page, "trial")).to_have_count(15 + 5)
     expect(page.locator("#pictures").get_by_text("snail").first).to_be_visible()
     train(page)
 
@@ -207,17 +207,50 @@ def test_a_number_out_of_range_is_answered_and_train_comes_back(page, values, te
     expect(page.locator("#train")).to_be_visible()
 
 
-def test_a_word_that_the_network_does_not_know_is_answered(page):
+def reload(page: Page) -> None:
+    page.wait_for_timeout(1500)  # an event under way would end as an error in the console
+    page.reload()
+
+
+def type_class(page: Page, name: str) -> None:
+    box = page.locator("#class-name input")
+    box.press_sequentially(name)
+    box.press("Enter")
+
+
+def test_a_new_word_is_taught_and_comes_back_from_its_file(page, tmp_path):
     drop(page, "pictures", DRAWINGS)
     expect(thumbnails(page, "pictures")).to_have_count(5)
-    box = page.locator("#class-name input")
-    box.press_sequentially("golden fish")
-    box.press("Enter")
+    type_class(page, "golden fish")
+    expect(
+        page.get_by_text("“golden fish” will be a new one. Or did you mean gold")
+    ).to_be_visible()
+    train(page)
+    expect(page.get_by_text("A fair test")).to_be_visible()
+    drop(page, "trial", [HELD_OUT])
+    first = page.locator("#comparison .answers.lora li").first
+    expect(first).to_contain_text("golden fish")
+    expect(page.locator("#comparison .change")).to_contain_text("from place 1,001 to place 1")
+    with page.expect_download() as download:
+        page.locator("#save").click()
+    download.value.save_as(tmp_path / "lora-golden_fish.safetensors")
+
+    reload(page)
+    load = page.get_by_test_id("Load a LoRA file-upload-button")
+    load.set_input_files(str(tmp_path / "lora-golden_fish.safetensors"))
+    expect(page.locator(".note-good").first).to_contain_text("taught golden fish")
+    drop(page, "trial", [HELD_OUT])
+    expect(first).to_contain_text("golden fish")
+
+
+def test_what_is_no_word_is_refused(page):
+    drop(page, "pictures", DRAWINGS)
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    type_class(page, "<b>bold</b>")
     expect(page.get_by_text("Ready: 5 pictures")).to_be_visible()
     page.locator("#train").click()
 
-    expect(page.locator(".note-bad")).to_contain_text("“golden fish” is none of the 1,000")
-    expect(page.locator(".note-bad")).to_contain_text("goldfish")
+    expect(page.locator(".note-bad")).to_contain_text("“<b>bold</b>” cannot be a new word")
 
 
 def test_the_page_says_what_comes_next(page):
@@ -256,7 +289,7 @@ def test_a_saved_lora_can_be_loaded_again(page, tmp_path):
         ("lora-goldfish.safetensors", "taught goldfish"),
         ("lora.pth", "rank is 10"),
     ]:
-        page.reload()
+        reload(page)
         page.get_by_role("button", name="Goldfish", exact=True).click()  # the same picture to try
         expect(page.get_by_text("Nothing is trained yet")).to_be_visible()
         page.get_by_test_id("Load a LoRA file-upload-button").set_input_files(str(tmp_path / name))
@@ -300,21 +333,89 @@ def test_the_numbers_follow_rank_and_placement(page):
     expect(page.locator("#size")).to_contain_text("18 kB")
 
 
-def test_the_page_says_what_was_broken_and_which_recipe_does_not(page):
+def test_one_click_trains_with_the_recipe_that_would_not_have_broken_it(page):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    use_settings(page)
+    page.get_by_label("Plain LoRA on the last layer").check()
+    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+    train(page)
+    broken, rows = page.locator("#broken"), page.locator("#results tbody tr")
+    expect(broken).to_contain_text("It learned, and it broke something else", timeout=20_000)
+    expect(broken).to_contain_text(re.compile(r"1,000 kinds .* knew, [1-9]\d+ changed"))
+    expect(broken.locator(".changed li").first).to_contain_text("→ goldfish")
+    expect(rows).to_have_count(1)
+
+    page.locator("#safe").click()
+
+    expect(rows).to_have_count(2, timeout=20_000)
+    expect(rows.nth(0)).to_contain_text("Last layer")
+    expect(rows.nth(1)).to_contain_text("Keep old knowledge")
+    expect(broken).to_contain_text("1,000 kinds of things that the network knew, 0 changed")
+    expect(broken).to_contain_text("0 of 5 photos")
+    expect(page.locator("#safe")).to_have_count(0)
+
+
+def test_the_dial_goes_to_the_strength_that_was_found_and_can_be_moved(page):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
     expect(page.get_by_text("A fair test")).to_be_visible()
-    expect(page.get_by_text("the network alone 0 of 5")).to_be_visible()
-    expect(page.locator("#broken")).to_contain_text("Nothing broken")
+    expect(page.get_by_text("by itself: few pictures need more")).to_be_visible()
+    found = float(page.locator("#strength input[type=number]").input_value())
+    assert 0.5 <= found <= 2
+    assert found != 1
+    expect(page.locator("#broken")).to_contain_text("of 10 drawings of other things")
 
-    use_settings(page)
-    page.get_by_label("Plain LoRA on the last layer").check()
-    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
-    page.locator("#train").click()
+    set_number(page, "strength", "0")
 
-    expect(page.locator("#broken")).to_contain_text("What did it break?", timeout=20_000)
-    expect(page.locator("#broken")).to_contain_text("Keep old knowledge")
+    expect(page.locator("#broken")).to_contain_text("Nothing broken here", timeout=10_000)
+
+
+def test_the_visitors_own_pictures_are_watched_too(page, tmp_path):
+    (tmp_path / "note.jpg").write_text("not a picture")
+    page.get_by_text("Pictures it should leave alone").click()
+    drop(page, "alone", [HELD_OUT, str(tmp_path / "note.jpg")])
+    expect(page.get_by_text("“note.jpg” is not a picture")).to_be_visible()
+    expect(thumbnails(page, "alone")).to_have_count(1)
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    train(page)
+
+    expect(page.locator("#broken")).to_contain_text("of 1 pictures of yours", timeout=20_000)
+
+
+def test_the_lab_fills_a_table_that_gives_loras_back_and_can_be_stopped(page):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    page.locator("#lab").click()
+    rows = page.locator("#results tbody tr")
+    expect(rows.nth(7)).to_be_visible(timeout=60_000)
+
+    page.locator("#lab-stop").click()
+    expect(page.locator("#lab-status")).to_contain_text("Stopped:")
+    expect(page.locator("#lab")).to_be_visible()
+    count = rows.count()
+    expect(page.locator("#results g.point")).to_have_count(count)
+
+    page.locator("#results g.point").nth(7).press("Enter")
+    expect(page.locator("#lab-status")).to_contain_text("In use now: Last layer, rank 2")
+    expect(page.locator("#comparison .answers.lora li").first).to_contain_text("goldfish")
+    rows.nth(0).get_by_role("button").click()
+    expect(page.locator("#lab-status")).to_contain_text("In use now: Keep old knowledge, rank 1")
+
+    with page.expect_download() as download:
+        page.locator("#csv").click()
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == count + 1
+    assert lines[1].startswith("efficientnet_lite0,guarded,1,")
+
+
+def test_the_lab_without_pictures_says_what_is_missing(page):
+    page.locator("#lab").click()
+
+    expect(page.locator("#lab-status")).to_contain_text("There are no pictures yet")
+    expect(page.locator("#lab")).to_be_visible()
 
 
 def test_vgg19_that_is_not_here_is_offered_and_the_page_goes_on(page):
@@ -371,7 +472,7 @@ def test_a_bad_file_to_try_is_named_and_left_out(page, tmp_path):
     drop(page, "trial", [str(tmp_path / "holiday.jpg")])
 
     expect(page.locator(".note-warn")).to_contain_text("“holiday.jpg” is not a picture")
-    expect(thumbnails(page, "trial")).to_have_count(4)
+    expect(thumbnails(page, "trial")).to_have_count(5)
     expect(page.locator("#comparison")).to_contain_text("cheetah")
 
 
@@ -382,4 +483,4 @@ def test_after_a_tap_on_a_picture_more_can_be_added(page):
     drop(page, "trial", [HELD_OUT])
 
     expect(page.locator("#comparison .answers.frozen li").first).not_to_contain_text("cheetah")
-    expect(thumbnails(page, "trial")).to_have_count(5)
+    expect(thumbnails(page, "trial")).to_have_count(6)

@@ -1,5 +1,6 @@
 """The truths of training: nothing frozen changes, nothing frozen is run twice, and it can stop."""
 
+import math
 import shutil
 
 import pytest
@@ -21,8 +22,9 @@ from lora_demo import (
     train,
 )
 from lora_demo.features import MEMORY_BYTES
-from lora_demo.guard import guard_gain, guarded_directions
+from lora_demo.guard import guarded_directions, guarded_strength
 from lora_demo.images import MAX_PICTURES
+from lora_demo.specs import MAX_STRENGTH
 from tests.plain import PlainLora, plain_losses
 
 
@@ -60,12 +62,12 @@ def test_strength_zero_changes_no_logit(model, features, spec):
 def test_base_only_is_bit_identical_to_the_untouched_network(model, goldfish, spec):
     untouched = {name: t.clone() for name, t in model.trunk.state_dict().items()}
     x = model.preprocess(open_image(goldfish[0].path))[None]
-    before = model.head(model.trunk(x))
+    before = model.classifier(model.trunk(x))
 
     with torch.enable_grad():
         last(train(model, goldfish, spec, TrainingSettings(20)))
 
-    assert torch.equal(model.head(model.trunk(x)), before)
+    assert torch.equal(model.classifier(model.trunk(x)), before)
     assert torch.equal(read_features(model, goldfish[0].path).logits, before)
     assert all(torch.equal(t, untouched[n]) for n, t in model.trunk.state_dict().items())
 
@@ -73,8 +75,10 @@ def test_base_only_is_bit_identical_to_the_untouched_network(model, goldfish, sp
 def test_only_adapter_tensors_are_trained(model, features, spec):
     adapter = last(fit(model, features, spec)).adapter
 
-    assert set(adapter.state_dict()) == {"lora.A", "lora.B"}
-    assert all(p.grad is None for p in (*model.trunk.parameters(), *model.head.parameters()))
+    assert set(adapter.state_dict()) == {"loras.0.A", "loras.0.B"}
+    assert all(
+        p.grad is None for part in (model.trunk, model.classifier) for p in part.parameters()
+    )
 
 
 def test_the_trunk_sees_each_picture_once(model, goldfish, tmp_path, trunk_runs):
@@ -99,7 +103,7 @@ def test_the_loss_curve_is_that_of_the_plain_loop(request, goldfish, fixture):
     epochs = 30 if fixture == "model" else 4
     features = read_feature_set(model, goldfish)
     x = features.pixels.view(-1, 3, model.input_px, model.input_px)
-    network = torch.nn.Sequential(model.trunk, model.head)
+    network = torch.nn.Sequential(model.trunk, model.classifier)
 
     ours = last(fit(model, features, AdapterSpec(model.name), TrainingSettings(epochs))).points
     lora = PlainLora(features.pixels.shape[1], 1000)
@@ -133,7 +137,7 @@ def test_guarded_moves_only_the_taught_classes(model, features):
     spec = AdapterSpec(model.name, Placement.GUARDED, rank=10, class_names=("goldfish",))
     adapter = last(fit(model, features, spec)).adapter
     delta = adapter.logits(features) - features.logits
-    taught = model.category_index("goldfish")
+    taught = model.categories.index("goldfish")
 
     assert (delta[:, taught] > 1).all()
     assert not delta[:, [c for c in range(1000) if c != taught]].any()
@@ -141,32 +145,78 @@ def test_guarded_moves_only_the_taught_classes(model, features):
     assert torch.linalg.matrix_rank(adapter.lora.A.detach() @ adapter.lora.B.detach()) == 1
 
 
+def test_all_linear_layers_learn_and_start_from_nothing(random_vgg19, goldfish):
+    spec = AdapterSpec("vgg19", Placement.CLASSIFIER, rank=2, class_names=("goldfish",))
+    features = read_feature_set(random_vgg19, goldfish)
+    assert torch.equal(new_adapter(spec, random_vgg19).logits(features), features.logits)
+
+    progress = last(fit(random_vgg19, features, spec, TrainingSettings(8)))
+    adapter = progress.adapter
+
+    shapes = [tuple(lora.A.shape) + tuple(lora.B.shape) for lora in adapter.loras]
+    assert shapes == [(25088, 2, 2, 4096), (4096, 2, 2, 4096), (4096, 2, 2, 1000)]
+    assert all(lora.B.any() for lora in adapter.loras)
+    assert progress.points[-1].loss < progress.points[0].loss - 1
+    assert torch.equal(adapter.logits(features, strength=0), features.logits)
+
+
+@torch.no_grad()
+def test_all_linear_layers_add_up_to_the_network_with_merged_weights(random_vgg19, goldfish):
+    spec = AdapterSpec("vgg19", Placement.CLASSIFIER, rank=2)
+    adapter = new_adapter(spec, random_vgg19)
+    features = read_feature_set(random_vgg19, goldfish[:2])
+    for lora in adapter.loras:
+        lora.B.normal_(generator=torch.Generator().manual_seed(0), std=0.1)
+
+    x, loras = features.trunk, iter(adapter.loras)
+    for layer in random_vgg19.classifier:
+        lora = next(loras) if isinstance(layer, torch.nn.Linear) else None
+        x = F.linear(x, layer.weight + (lora.A @ lora.B).T, layer.bias) if lora else layer(x)
+
+    torch.testing.assert_close(adapter.logits(features), x, rtol=1e-3, atol=1e-3)
+
+
 def test_guarded_directions_leave_out_what_the_classes_share(model, features):
-    guarded = guarded_directions(features.trunk, model.head.weight, 5)
-    plain = torch.linalg.svd(features.trunk.T, full_matrices=False)[0][:, :5]
+    guarded = guarded_directions(features.head_input, model.head.weight, 5)
+    plain = torch.linalg.svd(features.head_input.T, full_matrices=False)[0][:, :5]
     rows = F.normalize(model.head.weight.relu(), dim=1)
 
     def answer_of_the_classes(directions):
-        scaled = directions / (features.trunk @ directions).norm(dim=1).mean()
+        scaled = directions / (features.head_input @ directions).norm(dim=1).mean()
         return (rows @ scaled).norm(dim=1).mean()
 
     assert answer_of_the_classes(guarded) < answer_of_the_classes(plain) / 3
 
 
-@pytest.mark.parametrize(("examples", "gain"), [(1, 3.0), (5, 2.195), (20, 1.502), (100, 1.0)])
-def test_fewer_examples_are_answered_more_strongly(examples, gain):
-    labels = torch.zeros(examples, dtype=torch.int64)
-    twice = torch.cat([labels, labels + 1])
+@pytest.mark.parametrize(
+    ("examples", "needed", "strength"),
+    [
+        (1, [], 1.5),
+        (5, [], 1.269),
+        (23, [], 0.75),
+        (1000, [], 0.5),  # never below the dial's lower part
+        (5, [0.4] * 5, 1.28),  # median 0.4, three times
+        (5, [0.2, 0.2, 0.2, 9.0, math.inf], 1.114),  # two odd ones change nothing
+        (5, [math.inf] * 5, 1.28),
+        (23, [0.3] * 23, 0.87),
+        (1, [math.inf], 1.491),
+    ],
+)
+def test_the_automatic_strength_follows_its_rule(examples, needed, strength):
+    assert guarded_strength(examples, needed) == pytest.approx(strength, abs=6e-3)
 
-    assert guard_gain(labels) == pytest.approx(gain, abs=1e-3)
-    assert guard_gain(twice) == pytest.approx(gain, abs=1e-3)
+
+@pytest.mark.parametrize("needed", [[], [0.0], [math.inf], [0.0] * 1000, [math.inf] * 1000])
+@pytest.mark.parametrize("examples", [1, 1.5, 7, 50, 1000])
+def test_the_automatic_strength_never_leaves_the_dial(examples, needed):
+    assert 0.5 <= guarded_strength(examples, needed) <= MAX_STRENGTH
 
 
 def test_merged_weights_give_the_adapters_logits(model, features):
     adapter = last(fit(model, features, AdapterSpec(model.name, Placement.HEAD))).adapter
     merged = model.head.weight + 1.5 * (adapter.lora.A @ adapter.lora.B).T  # (C, D)
 
-    logits = features.trunk @ merged.T + model.head.bias
+    logits = features.head_input @ merged.T + model.head.bias
 
     torch.testing.assert_close(logits, adapter.logits(features, 1.5), rtol=1e-4, atol=1e-3)
 
@@ -235,7 +285,10 @@ def test_too_few_or_too_many_pictures_are_refused(model, goldfish, spec, count):
         ({"rank": 0}, "rank is 0.*1 to 64"),
         ({"rank": 10**9}, "rank is 1000000000.*1 to 64"),
         ({"seed": -1}, "seed is -1"),
-        ({"placement": "everywhere"}, "placement is “everywhere”.*pixels, head, guarded"),
+        (
+            {"placement": "everywhere"},
+            "placement is “everywhere”.*pixels, head, guarded, classifier",
+        ),
     ],
     ids=str,
 )
@@ -260,7 +313,7 @@ def test_wrong_settings_are_named_with_their_value(values, text):
 
 
 def test_the_articles_lora_has_the_articles_size(random_vgg19):
-    size = adapter_size(Placement.PIXELS, 10, random_vgg19)
+    size = adapter_size(AdapterSpec("vgg19", Placement.PIXELS, 10), random_vgg19)
 
     assert size.trainable_parameters == 1_515_280
     assert size.share == pytest.approx(0.01055, abs=1e-5)

@@ -5,19 +5,22 @@ from dataclasses import replace
 import pytest
 
 from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
-from lora_demo.adapters import Placement, adapter_size
-from lora_demo.evaluation import Broken, Change
-from lora_demo.leave_one_out import HeldBack, Score
+from lora_demo.evaluation import Change
+from lora_demo.forgetting import Broken, Changed
+from lora_demo.leave_one_out import Score
+from lora_demo.specs import Placement, adapter_size
 from lora_demo.training import FitProgress
 from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
 from lora_demo.ui.notes import (
-    broken_note,
     end_note,
-    held_back_note,
     loaded_note,
     problem,
     progress_note,
+    ready_note,
 )
+from lora_demo.ui.results import broken_report, held_back_note, strength_note
+from lora_demo.ui.unrelated import DRAWINGS
+from tests.conftest import DATA
 
 MARKUP = "<img src=x onerror=alert(1)>"
 SAFE = "&lt;img src=x onerror=alert(1)&gt;"
@@ -70,17 +73,40 @@ def test_the_end_is_told_in_words(trained):
 
 
 def test_the_fair_test_is_told_as_counts():
-    good = held_back_note(HeldBack(5, 5, Score(0, 5), Score(4, 5)))
+    good = held_back_note(Score(0, 5), Score(4, 5))
     assert "recognised <b>4 of 5</b> hidden pictures; the network alone 0 of 5" in good
-    assert "add more" not in good
-    assert "add more" in held_back_note(HeldBack(5, 5, Score(0, 5), Score(1, 5)))
+    assert "Mostly it learned the thing" in good
+    assert "these pictures, not the thing: add more" in held_back_note(Score(0, 5), Score(1, 5))
+    assert "With one picture it cannot be made" in held_back_note(Score(0, 0), Score(0, 0))
 
 
-def test_what_broke_is_told_with_numbers():
-    assert "4 photos of other things are unchanged" in broken_note(Broken(0, 0, 4), True)
-    text = broken_note(Broken(3, 2, 4), False)
-    assert "Of 4 photos of other things, 3 changed the answer; 2 of them" in text
-    assert "Keep old knowledge" in text
+def test_what_broke_is_told_by_group_with_before_and_after():
+    whole = {"photos of other things": Broken((), 0, 4), DRAWINGS: Broken((), 0, 10)}
+    report = broken_report(whole, Broken((), 0, 1000), {}, guarded=True)
+    assert "Nothing broken here" in report
+    assert "<b>0 of 4</b> photos of other things, <b>0 of 10</b> drawings" in report
+    assert "Of the 1,000 kinds of things that the network knew, <b>0</b> changed" in report
+
+    path = str(DATA / "snail" / "1.png")
+    harmed = whole | {DRAWINGS: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
+    report = broken_report(harmed, None, {DRAWINGS: [path]}, guarded=True)
+    assert "It learned, and it broke something else" in report
+    assert f'{SAFE}</b> → <b class="lora">goldfish' in report
+    assert "It learned “a drawing” more than the thing that is drawn" in report
+    assert "kinds of things" not in report
+
+
+def test_the_strength_is_explained(model):
+    spec = AdapterSpec(model.name, Placement.GUARDED, strength=1.27)
+    assert "went to 1.27 by itself" in strength_note(spec)
+    assert "at which it practised" in strength_note(AdapterSpec(model.name))
+
+
+def test_a_new_word_is_announced_with_the_words_that_are_alike():
+    typo = ready_note(5, "goldfisch", ["goldfish"])
+    assert "“goldfisch” will be a new one. Or did you mean goldfish?" in typo
+    assert "new one" not in ready_note(5, "goldfish", None)
+    assert MARKUP not in ready_note(5, MARKUP, [])
 
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):
@@ -124,6 +150,8 @@ def test_the_plot_shows_the_first_epoch_and_keeps_first_and_last(epochs):
 
 
 def test_the_numbers_of_lora_are_those_of_the_article(random_vgg19):
-    card = size_card(adapter_size(Placement.PIXELS, 10, random_vgg19), "VGG-19")
+    card = size_card(
+        adapter_size(AdapterSpec("vgg19", Placement.PIXELS, 10), random_vgg19), "VGG-19"
+    )
 
     assert all(text in card for text in ("143,667,240", "1,515,280", "1.05 %", "6.1 MB"))

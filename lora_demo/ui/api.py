@@ -6,15 +6,18 @@ from pathlib import Path
 import gradio as gr
 
 from lora_demo.adapter_files import open_adapter
-from lora_demo.adapters import AdapterSpec, adapter_size
 from lora_demo.backbones import FrozenModel, load_model
 from lora_demo.errors import LoraDemoError
 from lora_demo.evaluation import Prediction, compare
 from lora_demo.features import read_features
-from lora_demo.images import LabelledImage, find_category
-from lora_demo.training import DEFAULT_SETTINGS, FitProgress, TrainingSettings, train
+from lora_demo.images import LabelledImage
+from lora_demo.lab import Result, judge
+from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, TrainingSettings, adapter_size
+from lora_demo.training import FitProgress, train
 from lora_demo.ui.feedback import throttle, uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
+from lora_demo.ui.unrelated import unrelated_features
+from lora_demo.words import find_category
 
 PTH_MODEL = "vgg19"  # a plain lora.pth does not say; the article's is VGG-19's
 
@@ -33,18 +36,23 @@ def train_endpoint(
     epochs: int | None = None,
     learning_rate: float | None = None,
     seed: int = 0,
+    strength: float | str = "auto",
+    new_word: bool = False,
 ) -> Iterator[tuple[dict, gr.FileData | None]]:
     """Teach `base_model` to call the pictures `class_name`.
 
-    Epochs and learning rate are by default the placement's own. Streams pairs of a summary so far
-    and None; the last pair has the adapter file.
+    Epochs and learning rate are by default the placement's own; strength "auto" is 1, and for
+    "guarded" what leave-one-out finds. With `new_word` the class may be none of the 1,000. Streams
+    pairs of a summary so far and None; the last pair has the adapter file, and in its summary the
+    fair test and what broke.
     """
     with visitor_errors():
         model = load_model(base_model)
-        label = find_category(class_name, model.categories)
+        label = class_name if new_word is True else find_category(class_name, model.categories)
         sent = pictures if isinstance(pictures, list) else [pictures]
         examples = [LabelledImage(_file(picture), label) for picture in sent]
-        spec = AdapterSpec(base_model, placement, rank, seed, (label,))
+        asked = None if strength == "auto" else strength
+        spec = AdapterSpec(base_model, placement, rank, seed, (label,), asked)
         own = DEFAULT_SETTINGS[spec.placement]
         settings = TrainingSettings(
             own.epochs if epochs is None else epochs,
@@ -52,12 +60,21 @@ def train_endpoint(
         )
         for progress in throttle(train(model, examples, spec, settings)):
             yield _summary(progress, spec, model), None
+        unrelated = unrelated_features(model, spec.class_names)
+        for result in judge(model, progress, unrelated):  # noqa: B007 - the last one counts
+            yield _summary(progress, spec, model), None
         file = write_adapter(progress.adapter)
-        yield _summary(progress, spec, model), gr.FileData(path=str(file), orig_name=file.name)
+        summary = _summary(progress, spec, model) | _judgement(result)
+        yield summary, gr.FileData(path=str(file), orig_name=file.name)
 
 
-def compare_endpoint(picture: gr.FileData, adapter: gr.FileData, strength: float = 1.0) -> dict:
-    """The five most probable classes of one picture, without (`base`) and with (`adapted`) LoRA."""
+def compare_endpoint(
+    picture: gr.FileData, adapter: gr.FileData, strength: float | None = None
+) -> dict:
+    """The five most probable classes of one picture, without (`base`) and with (`adapted`) LoRA.
+
+    The strength is by default the adapter's own.
+    """
     with visitor_errors():
         model, loaded = open_adapter(_file(adapter), PTH_MODEL)
         comparison = compare(model, read_features(model, _file(picture)), loaded, strength)
@@ -75,8 +92,25 @@ def _answers(predictions: tuple[Prediction, ...]) -> list[dict]:
     return [{"class_name": p.class_name, "probability": p.probability} for p in predictions]
 
 
+def _judgement(result: Result) -> dict:
+    broken, classes = result.pictures_broken, result.classes_broken
+    return {
+        "leave_one_out": {
+            "base": result.base.correct,
+            "adapted": result.adapted.correct,
+            "total": result.adapted.total,
+        },
+        "broken": {
+            "changed": broken.changed,
+            "captured": broken.captured,
+            "total": broken.total,
+            "classes_changed": classes.changed if classes else None,
+        },
+    }
+
+
 def _summary(progress: FitProgress, spec: AdapterSpec, model: FrozenModel) -> dict:
-    points, size = progress.points, adapter_size(spec.placement, spec.rank, model)
+    points, size = progress.points, adapter_size(spec, model)
     return {
         "losses": [point.loss for point in points],
         "seconds": points[-1].seconds if points else 0.0,
@@ -90,4 +124,7 @@ def _summary(progress: FitProgress, spec: AdapterSpec, model: FrozenModel) -> di
         "placement": spec.placement.value,
         "rank": spec.rank,
         "seed": spec.seed,
+        "strength": progress.adapter.strength if progress.adapter else None,
+        "leave_one_out": None,
+        "broken": None,
     }

@@ -2,8 +2,8 @@
 
 from html import escape
 
-from lora_demo.adapters import Size
 from lora_demo.evaluation import Change, Comparison, Prediction
+from lora_demo.specs import Size
 from lora_demo.training import LossPoint
 
 PLOT_WIDTH, PLOT_HEIGHT = 560, 180  # SVG units
@@ -62,7 +62,7 @@ def size_card(size: Size, title: str) -> str:
     )
     return (
         f'<div class="size">{bars}<p>LoRA has <b>{_share(size.share)}</b> of the network’s '
-        f"numbers; its file has <b>{_file_size(size.file_bytes)}</b>.</p></div>"
+        f"numbers; its file has <b>{file_size(size.file_bytes)}</b>.</p></div>"
     )
 
 
@@ -139,5 +139,5 @@ def _share(share: float) -> str:
     return "&lt; 0.01 %" if share < 0.0001 else f"{share * 100:.2f} %"
 
 
-def _file_size(count: int) -> str:
+def file_size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

@@ -1,5 +1,7 @@
 """What the visitor is told and how often; and what the visitor sends, checked."""
 
+import secrets
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -51,3 +53,17 @@ def uploaded(path: object) -> Path:
     except (ValueError, OSError):  # a NUL in it, or a name without end
         pass
     raise LoraDemoError("That file was not uploaded here. Add it to the page once more.")
+
+
+def new_folder() -> Path:
+    """A folder of its own below the uploads, from where the page may fetch a file.
+
+    Gradio forgets to delete what its API hands out, so older folders go here.
+    """
+    root = Path(get_upload_folder()) / "made"
+    for old in root.glob("*"):
+        if time.time() - old.stat().st_mtime > FORGET_SECONDS:
+            shutil.rmtree(old, ignore_errors=True)
+    folder = root / secrets.token_hex(16)
+    folder.mkdir(parents=True)
+    return folder

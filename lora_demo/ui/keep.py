@@ -1,18 +1,14 @@
 """Step 5: a LoRA as a file, to keep and to load again."""
 
-import secrets
-import shutil
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
-from gradio.utils import get_upload_folder
 
 from lora_demo.adapter_files import open_adapter, save_adapter
 from lora_demo.adapters import Adapter
-from lora_demo.ui.feedback import FORGET_SECONDS, QUIET, uploaded, visitor_errors
+from lora_demo.ui.feedback import QUIET, new_folder, uploaded, visitor_errors
 from lora_demo.ui.notes import loaded_note, step
 
 
@@ -27,7 +23,7 @@ class Keep:
 
 def build_keep(network: gr.State, adapter: gr.State) -> Keep:
     with gr.Column(elem_classes="card"):
-        gr.HTML(step(5, "Keep it", "A LoRA is a small file: save it, share it, load it again."))
+        gr.HTML(step(7, "Keep it", "A LoRA is a small file: save it, share it, load it again."))
         with gr.Row():
             full = gr.DownloadButton("Save my LoRA", interactive=False, elem_id="save")
             plain = gr.DownloadButton(
@@ -39,24 +35,13 @@ def build_keep(network: gr.State, adapter: gr.State) -> Keep:
         status = gr.HTML()
     loaded = load.upload(_load, [load, network], [adapter, network, status], **QUIET)
     keep = Keep(loaded, (full, plain))
-    keep.offer_after(loaded, adapter)
     return keep
 
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:
-    """A file in a folder of its own below the uploads, from where the page may fetch it.
-
-    Without a name it is called after the taught classes, as in lora-goldfish.safetensors.
-    Gradio forgets to delete what its API hands out, so older files go here.
-    """
-    root = Path(get_upload_folder()) / "adapters"
-    for old in root.glob("*"):
-        if time.time() - old.stat().st_mtime > FORGET_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
-    folder = root / secrets.token_hex(16)
-    folder.mkdir(parents=True)
+    """Without a name it is called after the taught classes, as in lora-goldfish.safetensors."""
     taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
-    return save_adapter(adapter, folder / (name or f"{taught}.safetensors"))
+    return save_adapter(adapter, new_folder() / (name or f"{taught}.safetensors"))
 
 
 def _offer(adapter: Adapter | None) -> tuple:

@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from html import escape
 
-from lora_demo.adapters import AdapterSpec
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import ImageError, LoraDemoError
-from lora_demo.evaluation import Broken
-from lora_demo.leave_one_out import HeldBack
+from lora_demo.specs import AdapterSpec
 from lora_demo.training import FitProgress
 from lora_demo.weights import DownloadProgress
 
@@ -45,16 +43,21 @@ def progress_note(progress: FitProgress) -> str:
     left = progress.seconds_left
     if left is not None:
         text += f" · {_duration(left)} left"
-    return note(f"{text}{_bar(share)}", "busy")
+    return note(f"{text}{bar(share)}", "busy")
 
 
-def ready_note(pictures: int, class_name: str | None) -> str:
-    """What to do next, before a training."""
+def ready_note(pictures: int, class_name: str, near: Sequence[str] | None) -> str:
+    """What to do next, before a training; `near` are known words spelled like a new one."""
     if not pictures:
         return note("Add pictures in step 1 to begin.")
     if not class_name:
         return note(f"{_count(pictures, 'picture')}. What do they show? Choose it in step 2.")
-    return note(f"Ready: {_count(pictures, 'picture')} of “{escape(class_name)}”. Press Train.")
+    text = f"Ready: {_count(pictures, 'picture')} of “{escape(class_name)}”. Press Train."
+    if near is not None:
+        text += f" The network has no such word yet: “{escape(class_name)}” will be a new one."
+        if near:
+            text += f" Or did you mean {escape(' or '.join(near[:3]))}?"
+    return note(text)
 
 
 def refused_note(errors: Sequence[ImageError]) -> str:
@@ -88,44 +91,10 @@ def end_note(progress: FitProgress) -> str:
     return learned + refused_note(progress.refused)
 
 
-def testing_note(held_back: HeldBack) -> str:
-    share = held_back.fold / held_back.folds
-    text = f"Testing it fairly: training again without picture {held_back.fold}"
-    return note(f"{text} of {held_back.folds}{_bar(share)}", "busy")
-
-
-def held_back_note(held_back: HeldBack) -> str:
-    """The result of the honest test, and what to try where it is poor."""
-    score, base = held_back.adapted, held_back.base
-    text = (
-        "<b>A fair test:</b> each picture was hidden once, and LoRA learned from the others. "
-        f"It then recognised <b>{score}</b> hidden pictures; the network alone {base}."
-    )
-    if score.correct < 0.6 * score.total:
-        text += " It knows these pictures better than the thing: add more and more different ones."
-    return note(text)
-
-
-def broken_note(broken: Broken, guarded: bool) -> str:
-    """What LoRA did to pictures that it was not to touch, and what to do about it."""
-    photos = _count(broken.total, "photo")
-    if not broken.changed:
-        return note(
-            f"<b>Nothing broken:</b> the answers to {photos} of other things are unchanged."
-        )
-    text = (
-        f"<b>What did it break?</b> Of {photos} of other things, {broken.changed} changed the "
-        f"answer; {broken.captured} of them now get the name that you taught. "
-    )
-    if not guarded:
-        text += "Try the recipe “Keep old knowledge” in More settings."
-    return note(text, "warn")
-
-
 def download_note(progress: DownloadProgress) -> str:
     done, total = progress.bytes_read / 2**20, progress.bytes_total / 2**20
     text = f"Downloading VGG-19 from {progress.source}: {done:.0f} of {total:.0f} MB"
-    return note(f"{text}{_bar(min(done / total, 1))}", "busy")
+    return note(f"{text}{bar(min(done / total, 1))}", "busy")
 
 
 def loaded_note(spec: AdapterSpec, file_name: str) -> str:
@@ -142,7 +111,7 @@ def nothing_to_compare() -> str:
     return note("Choose a picture above: what the network says of it appears here.")
 
 
-def _bar(share: float) -> str:
+def bar(share: float) -> str:
     return f'<span class="bar"><i style="width:{share:.0%}"></i></span>'
 
 

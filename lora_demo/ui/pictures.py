@@ -6,14 +6,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import gradio as gr
-from gradio.media import get_image  # photos that come with Gradio
 
 from lora_demo.backbones import CATEGORIES
 from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.images import (
     LabelledImage,
     class_folders,
-    find_category,
     open_image,
     read_class_folder,
     read_class_folders,
@@ -21,9 +19,9 @@ from lora_demo.images import (
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import refused_note, step
+from lora_demo.words import find_category
 
 DATA = Path(__file__).parents[2] / "data"
-UNRELATED = [get_image(name) for name in ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png")]
 Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
 
 
@@ -110,9 +108,21 @@ def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledIma
     if not class_name and not all(caption for _, caption in items):
         raise LoraDemoError("What do the pictures show? Choose the right answer in step 2.")
     return [
-        LabelledImage(uploaded(path), find_category(caption or class_name, CATEGORIES))
-        for path, caption in items
+        LabelledImage(uploaded(path), to_word(caption or class_name)) for path, caption in items
     ]
+
+
+def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
+    """Each class once, in the order in which it first comes."""
+    return tuple(dict.fromkeys(picture.label for picture in pictures))
+
+
+def to_word(typed: str) -> str:
+    """The class that is meant; what is none of the 1,000 is a new word."""
+    try:
+        return find_category(typed, CATEGORIES)
+    except LoraDemoError:
+        return " ".join(typed.split())
 
 
 def _load_set(name: str) -> tuple[Items, str]:

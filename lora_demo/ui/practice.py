@@ -1,4 +1,4 @@
-"""Step 3: training that can be watched and stopped, and what became of it."""
+"""Step 3: training that can be watched and stopped, and the fair test that follows."""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -7,28 +7,25 @@ from dataclasses import dataclass, field
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.adapters import Adapter, Placement
-from lora_demo.backbones import load_model
+from lora_demo.backbones import CATEGORIES, load_model
 from lora_demo.errors import LoraDemoError
-from lora_demo.evaluation import count_broken
-from lora_demo.features import read_features
-from lora_demo.leave_one_out import HeldBack, leave_one_out
-from lora_demo.training import train
+from lora_demo.lab import Result, judge
+from lora_demo.training import FitProgress, train
 from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET, throttle
 from lora_demo.ui.notes import (
-    broken_note,
     end_note,
-    held_back_note,
     note,
     problem,
     progress_note,
     ready_note,
     step,
-    testing_note,
 )
-from lora_demo.ui.pictures import UNRELATED, Items, Pictures, to_labelled
-from lora_demo.ui.settings import build_settings
+from lora_demo.ui.pictures import Items, Pictures, taught_words, to_labelled
+from lora_demo.ui.results import held_back_note, testing_note
+from lora_demo.ui.settings import Settings, build_settings
+from lora_demo.ui.unrelated import unrelated_features
+from lora_demo.words import near_categories
 
 
 @dataclass
@@ -36,19 +33,27 @@ class Run:
     """One training of one visitor: Stop and the next training set `stopped`."""
 
     stopped: threading.Event = field(default_factory=threading.Event)
-    tests: Iterator[HeldBack] | None = None  # to come after a training that was not stopped
+    trained: FitProgress | None = None  # to be judged, after a training that was not stopped
 
 
-def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> Dependency:
-    """Returns the event that follows every training, however it ended."""
+@dataclass(frozen=True)
+class Practice:
+    settings: Settings
+    ended: Dependency  # follows every training, however it ended
+    judged: Dependency  # follows the fair test
+
+
+def build_practice(
+    network: gr.State, pictures: Pictures, alone: gr.Gallery, adapter: gr.State, results: gr.State
+) -> Practice:
+    """`alone` holds the visitor's own pictures that are not to change."""
     with gr.Column(elem_classes="card"):
         gr.HTML(step(3, "Let it practise", "Only the LoRA learns. The network stays as it is."))
         settings = build_settings(network)
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
-        status = gr.HTML(ready_note(0, None))
+        status = gr.HTML(ready_note(0, "", None))
         tested = gr.HTML(elem_id="tested")
-        broken = gr.HTML(elem_id="broken")
         plot = gr.HTML(loss_plot((), 1), elem_id="loss")
     run = gr.State(None)
 
@@ -56,11 +61,9 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         """Values by component; yields what becomes of adapter, status and plot."""
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
-            taught = tuple(dict.fromkeys(picture.label for picture in labelled))
-            spec = settings.spec(values, values[network], taught)
-            model, training = load_model(spec.model_name), settings.training(values)
-            steps = train(model, labelled, spec, training)
-            for progress in throttle(_until(values[run].stopped, steps)):
+            spec = settings.spec(values, values[network], taught_words(labelled))
+            steps = train(load_model(spec.model_name), labelled, spec, settings.training(values))
+            for progress in throttle(until(values[run].stopped, steps)):
                 yield (
                     progress.adapter or gr.skip(),
                     progress_note(progress),
@@ -68,12 +71,11 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
                 )
             yield gr.skip(), end_note(progress), gr.skip()
             if progress.done:
-                values[run].tests = leave_one_out(model, progress.features, spec, training)
+                values[run].trained = progress
         except LoraDemoError as error:
             yield gr.skip(), problem(error), gr.skip()
 
-    shown = [run, start, stop, status, tested, broken]
-    began = start.click(_begin, run, shown, queue=False, **QUIET)
+    began = start.click(_begin, run, [run, start, stop, status, tested], queue=False, **QUIET)
     trained = began.then(
         on_train,
         {run, network, pictures.gallery, pictures.class_name, *settings.dials},
@@ -91,49 +93,48 @@ def build_practice(network: gr.State, pictures: Pictures, adapter: gr.State) -> 
         status,
         **QUIET,
     )
-    stop.click(_stop, run, stop, queue=False, **QUIET)
+    stop.click(stop_run, run, stop, queue=False, **QUIET)
     ended = trained.then(lambda: idle, None, [start, stop], **QUIET)
-    trained.success(_what_broke, adapter, broken, **QUIET)
-    ended.then(_test, run, tested, concurrency_id="training", **QUIET)
-    return ended
+    judged = ended.then(
+        _judge, [run, alone, results], [tested, results], concurrency_id="training", **QUIET
+    )
+    return Practice(settings, ended, judged)
 
 
 def _ready(items: Items | None, class_name: str | None) -> str:
     captions = dict.fromkeys(caption for _, caption in items or [] if caption)
-    return ready_note(len(items or []), class_name or ", ".join(captions))
+    name = (class_name or ", ".join(captions)).strip()
+    known = not class_name or name.replace("_", " ").casefold() in map(str.casefold, CATEGORIES)
+    return ready_note(len(items or []), name, None if known else near_categories(name, CATEGORIES))
 
 
 def _begin(run: Run | None) -> tuple:
-    _stop(run)
+    stop_run(run)
     stop = gr.update(visible=True, value="Stop", interactive=True)
-    return Run(), gr.update(visible=False), stop, note("Waiting for its turn …", "busy"), "", ""
+    return Run(), gr.update(visible=False), stop, note("Waiting for its turn …", "busy"), ""
 
 
-def _test(run: Run) -> Iterator[str]:
-    held_back = None
-    for held_back in throttle(_until(run.stopped, run.tests or ())):
-        yield testing_note(held_back)
-    if held_back and not run.stopped.is_set():
-        yield held_back_note(held_back)
+def _judge(run: Run, own: Items | None, results: list[Result]) -> Iterator[tuple]:
+    """The fair test and what broke; the result joins the visitor's others."""
+    if run.trained is None:
+        return
+    model = load_model(run.trained.spec.model_name)
+    unrelated = unrelated_features(model, run.trained.spec.class_names, own)
+    for result in throttle(until(run.stopped, judge(model, run.trained, unrelated))):
+        if not isinstance(result, Result):
+            yield testing_note(result), gr.skip()
+    if isinstance(result, Result):
+        yield held_back_note(result.base, result.adapted), [*results, result]
 
 
-def _what_broke(adapter: Adapter | None) -> str:
-    if adapter is None:
-        return ""
-    model = load_model(adapter.spec.model_name)
-    unrelated = [read_features(model, path) for path in UNRELATED]
-    guarded = adapter.spec.placement is Placement.GUARDED
-    return broken_note(count_broken(model, unrelated, adapter), guarded)
-
-
-def _stop(run: Run | None) -> dict:
-    """Training ends by itself after the epoch or the picture that is under way."""
+def stop_run(run: Run | None) -> dict:
+    """It ends by itself after the step that is under way."""
     if run:
         run.stopped.set()
     return gr.update(value="Stopping …", interactive=False)
 
 
-def _until(stopped: threading.Event, steps: Iterable) -> Iterator:
+def until(stopped: threading.Event, steps: Iterable) -> Iterator:
     for progress in steps:
         yield progress
         if stopped.is_set():

@@ -4,17 +4,20 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from lora_demo.adapters import MAX_RANK, AdapterSpec, Placement, adapter_size
-from lora_demo.backbones import load_model
-from lora_demo.training import DEFAULT_SETTINGS, MAX_EPOCHS, TrainingSettings
+from lora_demo.backbones import FrozenModel, load_model
+from lora_demo.specs import (
+    DEFAULT_SETTINGS,
+    MAX_EPOCHS,
+    MAX_RANK,
+    AdapterSpec,
+    Placement,
+    TrainingSettings,
+    adapter_size,
+)
 from lora_demo.ui.charts import size_card
 from lora_demo.ui.feedback import QUIET
+from lora_demo.ui.table import RECIPES
 
-RECIPES = {
-    Placement.GUARDED: "Keep old knowledge",
-    Placement.HEAD: "Plain LoRA on the last layer",
-    Placement.PIXELS: "As in the article: LoRA on the raw dots of the picture (pixels)",
-}
 DEFAULT_SPEC = AdapterSpec("efficientnet_lite0", Placement.GUARDED)
 OWN_SETTINGS = DEFAULT_SETTINGS[DEFAULT_SPEC.placement]
 
@@ -30,6 +33,10 @@ class Settings:
     learning_rate: gr.Number
 
     @property
+    def course(self) -> list[gr.components.Component]:
+        return [self.epochs, self.learning_rate]
+
+    @property
     def dials(self) -> list[gr.components.Component]:
         return list(vars(self).values())
 
@@ -39,6 +46,18 @@ class Settings:
 
     def training(self, values: dict) -> TrainingSettings:
         return TrainingSettings(values[self.epochs], values[self.learning_rate])
+
+    @staticmethod
+    def use_own(placement: str) -> tuple[int, float]:
+        """What `course` is to be: the placement's own."""
+        settings = DEFAULT_SETTINGS[Placement(placement)]
+        return settings.epochs, settings.learning_rate
+
+
+def recipes(model: FrozenModel) -> list[Placement]:
+    """The quickest first; with one linear layer "all of them" is the last one."""
+    several = len(model.classifier) > 1
+    return [p for p in RECIPES if p is not Placement.CLASSIFIER or several]
 
 
 def build_settings(network: gr.State) -> Settings:
@@ -57,7 +76,7 @@ def build_settings(network: gr.State) -> Settings:
     )
     with gr.Accordion("More settings", open=False):
         placement = gr.Radio(
-            [(title, placement.value) for placement, title in RECIPES.items()],
+            _choices(DEFAULT_SPEC.model_name),
             value=DEFAULT_SPEC.placement.value,
             label="Recipe",
             info="“Keep old knowledge” changes the taught answers alone, and only for what sets "
@@ -89,15 +108,22 @@ def build_settings(network: gr.State) -> Settings:
         )
     sizing = [network, placement, rank]
     gr.on([c.change for c in sizing], _size, sizing, size, queue=False, **QUIET)
-    placement.input(_own_settings, placement, [epochs, learning_rate], queue=False, **QUIET)
-    return Settings(rank, placement, seed, epochs, learning_rate)
+    settings = Settings(rank, placement, seed, epochs, learning_rate)
+    placement.input(settings.use_own, placement, settings.course, queue=False, **QUIET)
+    network.change(_offer, [network, placement], placement, queue=False, **QUIET)
+    return settings
 
 
-def _own_settings(placement: str) -> tuple[int, float]:
-    settings = DEFAULT_SETTINGS[Placement(placement)]
-    return settings.epochs, settings.learning_rate
+def _choices(model_name: str) -> list[tuple[str, str]]:
+    return [(RECIPES[placement], placement.value) for placement in recipes(load_model(model_name))]
+
+
+def _offer(model_name: str, placement: str) -> dict:
+    choices = _choices(model_name)
+    kept = placement in [value for _, value in choices]
+    return gr.update(choices=choices, value=placement if kept else DEFAULT_SPEC.placement.value)
 
 
 def _size(model_name: str, placement: str, rank: int) -> str:
     model = load_model(model_name)
-    return size_card(adapter_size(Placement(placement), rank, model), model.title)
+    return size_card(adapter_size(AdapterSpec(model_name, placement, rank), model), model.title)

@@ -7,17 +7,20 @@ from functools import partial
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.adapters import MAX_STRENGTH, Adapter
+from lora_demo.adapters import Adapter
 from lora_demo.backbones import load_model
 from lora_demo.evaluation import compare
 from lora_demo.features import read_features
+from lora_demo.specs import MAX_STRENGTH
 from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import nothing_to_compare, step
-from lora_demo.ui.pictures import UNRELATED, Items, build_gallery, held_out, leave_out_bad
+from lora_demo.ui.pictures import Items, build_gallery, held_out, leave_out_bad
+from lora_demo.ui.results import strength_note
+from lora_demo.ui.unrelated import PHOTOS
 
-OTHERS = [(path, "other") for path in UNRELATED]
+OTHERS = [(path, "other") for path in PHOTOS]
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,14 @@ class Trial:
     chosen: gr.State  # path of the picture under comparison
     inputs: Sequence[gr.components.Component]
     card: gr.HTML
+    strength: gr.Slider
+    why: gr.HTML  # the dial stands where it stands
+
+    def settle_after(self, event: Dependency, adapter: gr.State) -> Dependency:
+        """The dial goes to the adapter's own strength."""
+        settled = event.then(_settle, adapter, [self.strength, self.why], **QUIET)
+        self.compare_after(settled)
+        return settled
 
     def compare_after(self, event: Dependency) -> None:
         event.then(_compare, self.inputs, self.card, **QUIET)
@@ -66,13 +77,14 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
                     0,
                     MAX_STRENGTH,
                     1.0,
-                    step=0.05,
+                    step=0.01,
                     label="Strength of LoRA",
-                    info="0 switches it off, 1 is as trained, 2 is twice as much.",
+                    info="0 switches it off. More learns more, and breaks more.",
                     elem_id="strength",
                 )
+                why = gr.HTML()
     chosen = gr.State(None)
-    trial = Trial(gallery, chosen, (chosen, adapter, strength, network), card)
+    trial = Trial(gallery, chosen, (chosen, adapter, strength, network), card, strength, why)
     added = gallery.upload(_take, gallery, [gallery, refused, chosen], **QUIET)
     trial.compare_after(added)
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
@@ -96,6 +108,10 @@ def _compare(path: str | None, adapter: Adapter | None, strength: float, network
         model = load_model(adapter.spec.model_name if adapter else network)
         comparison = compare(model, read_features(model, path), adapter, strength)
     return comparison_card(comparison, model.title, adapter is not None, strength)
+
+
+def _settle(adapter: Adapter | None) -> tuple:
+    return (adapter.strength, strength_note(adapter.spec)) if adapter else (gr.skip(), gr.skip())
 
 
 def _show(path: str | None) -> dict:

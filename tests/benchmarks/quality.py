@@ -21,6 +21,7 @@ from lora_demo import (
     FrozenModel,
     Placement,
     fit,
+    leave_one_out,
     load_model,
     read_class_folders,
     read_feature_set,
@@ -33,8 +34,14 @@ PEFT_EPOCHS, PEFT_LEARNING_RATE = 100, 1e-3
 
 
 def answer_with_ours(placement: Placement) -> Callable:
+    """As the page does it: leave-one-out follows the training and sets the strength."""
+
     def train(model: FrozenModel, examples: FeatureSet) -> Callable[[Features], Tensor]:
-        *_, progress = fit(model, examples, AdapterSpec(model.name, placement))
+        spec = AdapterSpec(model.name, placement)
+        *_, progress = fit(model, examples, spec)
+        if placement is Placement.GUARDED:
+            for held_back in leave_one_out(model, examples, spec):
+                progress.adapter.set_strength(held_back.strength)
         return progress.adapter.logits
 
     return train
@@ -49,14 +56,15 @@ def answer_with_peft(model: FrozenModel, examples: FeatureSet) -> Callable[[Feat
     trained = [p for p in wrapped.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=PEFT_LEARNING_RATE)
     for _ in range(PEFT_EPOCHS):
-        loss = nn.functional.cross_entropy(wrapped(examples.trunk), examples.labels)
+        loss = nn.functional.cross_entropy(wrapped(examples.head_input), examples.labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return lambda features: wrapped(features.trunk)
+    return lambda features: wrapped(features.head_input)
 
 
-RECIPES = {p.value: answer_with_ours(p) for p in Placement} | {PEFT: answer_with_peft}
+OURS = (Placement.PIXELS, Placement.HEAD, Placement.GUARDED)  # `classifier` is VGG-19's
+RECIPES = {p.value: answer_with_ours(p) for p in OURS} | {PEFT: answer_with_peft}
 
 
 def read_all(model: FrozenModel, folder: Path) -> FeatureSet:
@@ -68,14 +76,14 @@ def score(answer: Callable, held_out: FeatureSet, bystanders: Features, taught: 
     before, after = bystanders.logits.argmax(1), answer(bystanders).argmax(1)
     captured = torch.isin(after, taught) & ~torch.isin(before, taught)
     return {
-        "held_out": (answer(held_out).argmax(1) == held_out.labels).float().mean().item(),
-        "held_out_base": (held_out.logits.argmax(1) == held_out.labels).float().mean().item(),
-        "captured": captured.float().mean().item(),
-        "changed": (after != before).float().mean().item(),
+        "held_out": (answer(held_out).argmax(1) == held_out.labels).double().mean().item(),
+        "held_out_base": (held_out.logits.argmax(1) == held_out.labels).double().mean().item(),
+        "captured": captured.double().mean().item(),
+        "changed": (after != before).double().mean().item(),
     }
 
 
-def measure(model: FrozenModel, data: Path, counts: list[int]) -> list[dict]:
+def measure(model: FrozenModel, data: Path, counts: list[int], recipes: list[str]) -> list[dict]:
     photos = [read_features(model, path) for path in sorted((data / "bystanders").glob("*.jpg"))]
     bystanders = label_features(photos, [0] * len(photos))
     tasks = {}
@@ -83,14 +91,14 @@ def measure(model: FrozenModel, data: Path, counts: list[int]) -> list[dict]:
         tasks[folder.name] = read_all(model, folder / "train"), read_all(model, folder / "held_out")
     rows = []
     for count in counts:
-        for recipe, train in RECIPES.items():
+        for recipe in recipes:
             scores = []
             for task, (examples, held_out) in tasks.items():
                 borrowed = max(count - len(examples.labels), 0)
                 pairs = zip(vars(examples).values(), vars(held_out).values(), strict=True)
                 learned = FeatureSet(*(torch.cat([a, b[:borrowed]])[:count] for a, b in pairs))
                 started = time.perf_counter()
-                answer = train(model, learned)
+                answer = RECIPES[recipe](model, learned)
                 seconds = time.perf_counter() - started
                 scored = score(
                     answer, held_out.pick(slice(borrowed, None)), bystanders, learned.labels
@@ -108,9 +116,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--pictures", default="1,2,3,5,10,20")
     parser.add_argument("--base-model", default="efficientnet_lite0")
+    parser.add_argument("--recipes", default=",".join(RECIPES))
     options = parser.parse_args()
     counts = [int(count) for count in options.pictures.split(",")]
-    rows = measure(load_model(options.base_model), options.data, counts)
+    recipes = options.recipes.split(",")
+    rows = measure(load_model(options.base_model), options.data, counts, recipes)
     print(f"{'pictures':>8} {'recipe':10} {'task':20} held out (base)  captured  changed  seconds")
     for row in rows:
         print(

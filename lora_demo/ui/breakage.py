@@ -1,0 +1,93 @@
+"""Step 5: what the LoRA broke, and the recipe that would not."""
+
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.adapters import Adapter
+from lora_demo.backbones import load_model
+from lora_demo.features import read_features
+from lora_demo.forgetting import count_broken
+from lora_demo.lab import count_classes_broken
+from lora_demo.specs import Placement
+from lora_demo.ui.feedback import QUIET, visitor_errors
+from lora_demo.ui.notes import note, step
+from lora_demo.ui.pictures import Items, leave_out_bad
+from lora_demo.ui.results import broken_report
+from lora_demo.ui.settings import Settings
+from lora_demo.ui.unrelated import unrelated_pictures
+
+PRESS_TRAIN = "() => document.querySelector('#train').click()"
+
+
+@dataclass(frozen=True)
+class Breakage:
+    inputs: list[gr.components.Component]
+    outputs: list[gr.components.Component]
+
+    def report_after(self, event: Dependency) -> None:
+        event.then(_report, self.inputs, self.outputs, **QUIET)
+
+
+def build_breakage(
+    adapter: gr.State, strength: gr.Slider, alone: gr.Gallery, settings: Settings
+) -> Breakage:
+    with gr.Column(elem_classes="card"):
+        gr.HTML(
+            step(
+                5,
+                "What did it break?",
+                "Whoever learns one thing must not forget the others. Here it is asked about "
+                "pictures that have nothing to do with your lesson.",
+            )
+        )
+        report = gr.HTML(_waiting(), elem_id="broken")
+        safe = gr.Button(
+            "Train the same pictures with “Keep old knowledge”, and see both below",
+            variant="primary",
+            visible=False,
+            elem_id="safe",
+        )
+        with gr.Accordion("Pictures it should leave alone", open=False):
+            alone.render()
+            refused = gr.HTML()
+    breakage = Breakage([adapter, strength, alone], [report, safe])
+    added = alone.upload(leave_out_bad, alone, [alone, refused], **QUIET)
+    breakage.report_after(added)
+    gr.on(
+        [alone.delete, strength.change],
+        _report,
+        breakage.inputs,
+        breakage.outputs,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    chosen = safe.click(
+        lambda: Placement.GUARDED.value, None, settings.placement, queue=False, **QUIET
+    )
+    own = chosen.then(settings.use_own, settings.placement, settings.course, queue=False, **QUIET)
+    own.then(None, None, None, js=PRESS_TRAIN)
+    return breakage
+
+
+def _waiting() -> str:
+    return note("After a training, you see here what became of other pictures.")
+
+
+def _report(adapter: Adapter | None, strength: float, own: Items | None) -> tuple[str, dict]:
+    """Over the fixed pictures and the visitor's own, at the strength on the dial."""
+    if adapter is None:
+        return _waiting(), gr.update(visible=False)
+    with visitor_errors():
+        model = load_model(adapter.spec.model_name)
+        paths = unrelated_pictures(adapter.spec.class_names, own)
+        groups = {
+            name: count_broken((read_features(model, p) for p in group), adapter, strength)
+            for name, group in paths.items()
+        }
+        classes = count_classes_broken(model, adapter, strength)
+        guarded = adapter.spec.placement is Placement.GUARDED
+        harmed = any(broken.changed for broken in (*groups.values(), classes) if broken)
+        report = broken_report(groups, classes, paths, guarded)
+    return report, gr.update(visible=harmed and not guarded)

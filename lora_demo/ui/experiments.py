@@ -1,0 +1,128 @@
+"""Step 6: which rank, which recipe? All trainings of one visitor side by side."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.adapters import Adapter
+from lora_demo.backbones import load_model
+from lora_demo.errors import LoraDemoError
+from lora_demo.lab import RANKS, Result, sweep, to_csv
+from lora_demo.specs import Placement
+from lora_demo.training import read_examples
+from lora_demo.ui.feedback import QUIET, new_folder, throttle
+from lora_demo.ui.notes import bar, note, problem, progress_note, step
+from lora_demo.ui.pictures import Pictures, taught_words, to_labelled
+from lora_demo.ui.practice import Run, stop_run, until
+from lora_demo.ui.settings import Settings, recipes
+from lora_demo.ui.table import SHORT, results_view
+from lora_demo.ui.unrelated import unrelated_features
+
+CHOOSE = """
+const choose = (event) => {
+  const mark = event.target.closest("[data-row]");
+  const key = event.type === "click" || ["Enter", " "].includes(event.key);
+  if (mark && key) { event.preventDefault(); trigger("click", {row: Number(mark.dataset.row)}); }
+};
+element.addEventListener("click", choose);
+element.addEventListener("keydown", choose);
+"""
+
+
+@dataclass(frozen=True)
+class Experiments:
+    chosen: Dependency  # a training became the current adapter
+
+
+def build_experiments(
+    network: gr.State,
+    pictures: Pictures,
+    alone: gr.Gallery,
+    settings: Settings,
+    adapter: gr.State,
+    results: gr.State,
+) -> Experiments:
+    with gr.Column(elem_classes="card"):
+        gr.HTML(
+            step(
+                6,
+                "Which rank? Which recipe?",
+                "The article leaves this open. Let the lab train your pictures with ranks "
+                f"{', '.join(map(str, RANKS))} and every recipe, and see what each learned and "
+                "what it broke.",
+            )
+        )
+        with gr.Row():
+            start = gr.Button("Run the lab", elem_id="lab")
+            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
+            save = gr.DownloadButton("Save as a table (CSV)", interactive=False, elem_id="csv")
+        status = gr.HTML(elem_id="lab-status")
+        view = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
+    run = gr.State(None)
+
+    def on_lab(values: dict) -> Iterator[tuple]:
+        """Values by component; yields what becomes of results and status."""
+        try:
+            labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
+            taught = taught_words(labelled)
+            model, stopped = load_model(values[network]), values[run].stopped
+            for progress in throttle(until(stopped, read_examples(model, labelled, taught))):
+                yield gr.skip(), progress_note(progress)
+            unrelated = unrelated_features(model, taught, values[alone])
+            spec = settings.spec(values, model.name, taught)
+            steps = sweep(model, progress.features, spec, recipes(model), unrelated)
+            yield from throttle(_snapshots(until(stopped, steps), recipes(model)))
+        except LoraDemoError as error:
+            yield gr.skip(), problem(error)
+
+    began = start.click(_begin, run, [run, start, stop, results], queue=False, **QUIET)
+    done = began.then(
+        on_lab,
+        {run, network, pictures.gallery, pictures.class_name, alone, *settings.dials},
+        [results, status],
+        concurrency_id="training",
+        **QUIET,
+    )
+    stop.click(stop_run, run, stop, queue=False, **QUIET)
+    idle = gr.update(visible=True), gr.update(visible=False)
+    done.then(lambda: idle, None, [start, stop], **QUIET)
+    results.change(_show, results, [view, save], **QUIET)
+    chosen = view.click(_use, results, [adapter, status], **QUIET)
+    return Experiments(chosen)
+
+
+def _begin(run: Run | None) -> tuple:
+    stop_run(run)
+    stop = gr.update(visible=True, value="Stop", interactive=True)
+    return Run(), gr.update(visible=False), stop, []
+
+
+def _snapshots(steps: Iterator, placements: Sequence[Placement]) -> Iterator[tuple]:
+    """At every step: all results so far, and what is under way."""
+    results: list[Result] = []
+    total = len(placements) * len(RANKS)
+    for one in steps:
+        if isinstance(one, Result):
+            results = [*results, one]
+        if len(results) < total:
+            recipe = SHORT[placements[len(results) // len(RANKS)]]
+            text = f"Training {len(results) + 1} of {total}: {recipe}{bar(len(results) / total)}"
+            yield results, note(text, "busy")
+    lead = "Done" if len(results) == total else "Stopped"
+    yield results, note(f"<b>{lead}:</b> {len(results)} of {total} trainings are in the table.")
+
+
+def _show(results: list[Result]) -> tuple[str, dict]:
+    if not results:
+        return results_view(results), gr.update(interactive=False)
+    file = new_folder() / "lora-trainings.csv"
+    file.write_text(to_csv(results), encoding="utf-8")
+    return results_view(results), gr.update(value=str(file), interactive=True)
+
+
+def _use(results: list[Result], picked: gr.EventData) -> tuple[Adapter, str]:
+    adapter = results[picked.row].adapter
+    name = f"{SHORT[adapter.spec.placement]}, rank {adapter.spec.rank}"
+    return adapter, note(f"In use now: <b>{name}</b>. See steps 4 and 5.", "good")

@@ -1,0 +1,98 @@
+"""What a training learned and broke, in sentences and pictures. Pure: nothing is done here."""
+
+import base64
+import io
+from html import escape
+from pathlib import Path
+
+from lora_demo.forgetting import Broken
+from lora_demo.images import open_image
+from lora_demo.leave_one_out import HeldBack, Score
+from lora_demo.specs import AdapterSpec, Placement
+from lora_demo.ui.notes import bar, note
+from lora_demo.ui.unrelated import DRAWINGS
+
+MAX_SHOWN = 24  # changed pictures
+THUMB_PX = 96
+
+
+def testing_note(held_back: HeldBack) -> str:
+    share = held_back.fold / held_back.folds
+    text = f"Testing it fairly: training again without picture {held_back.fold}"
+    return note(f"{text} of {held_back.folds}{bar(share)}", "busy")
+
+
+def held_back_note(base: Score, adapted: Score) -> str:
+    """The result of the honest test, and what to try where it is poor."""
+    if not adapted.total:
+        return note(
+            "<b>A fair test</b> hides one picture and learns from the others. With one picture it "
+            "cannot be made: add more."
+        )
+    text = (
+        "<b>A fair test:</b> each picture was hidden once, and LoRA learned from the others. "
+        f"It then recognised <b>{adapted}</b> hidden pictures; the network alone {base}. "
+    )
+    if adapted.correct < 0.6 * adapted.total:
+        text += "It learned these pictures, not the thing: add more, with other backgrounds."
+    elif adapted.correct == adapted.total:
+        text += "It learned the thing, as far as these pictures show it. Try it on harder ones."
+    else:
+        text += "Mostly it learned the thing. Add pictures like those that you want it to know."
+    return note(text)
+
+
+def strength_note(spec: AdapterSpec) -> str:
+    """Why the dial stands where it stands."""
+    if spec.placement is Placement.GUARDED and spec.strength is not None:
+        return (
+            f'<p class="quiet">It went to {spec.strength:.2f} by itself: few pictures need more '
+            "strength, many need less, and the fair test showed how much.</p>"
+        )
+    return '<p class="quiet">It stands at the strength at which it practised.</p>'
+
+
+def broken_report(
+    groups: dict[str, Broken], classes: Broken | None, paths: dict[str, list[str]], guarded: bool
+) -> str:
+    """What LoRA did to pictures, by group, and to kinds that it was not to touch."""
+    groups = {name: broken for name, broken in groups.items() if broken.total}
+    counts = [f"<b>{broken.changed} of {broken.total}</b> {n}" for n, broken in groups.items()]
+    lines = [f"Changed their answer: {', '.join(counts)}."]
+    if classes:
+        lines.append(
+            f"Of the {classes.total:,} kinds of things that the network knew, <b>{classes.changed}"
+            "</b> changed. (Each is tested with a pattern that the network is certain of, made "
+            "from its own numbers.)"
+        )
+    spoiled = [name for name, broken in groups.items() if broken.changed]
+    if spoiled == [DRAWINGS] and guarded:
+        lines.append(
+            "It learned “a drawing” more than the thing that is drawn. Teach other drawings in the "
+            "same go (“All of them” in step 1), and it has to tell them apart."
+        )
+    elif spoiled and guarded:
+        lines.append("Turn the strength down in step 4, or add more pictures, and less will break.")
+    lines.append(
+        "A few pictures can show that something broke. They cannot prove that nothing did: add "
+        "your own below."
+    )
+    harm = len(spoiled) + (classes.changed if classes else 0)
+    title = "It learned, and it broke something else." if harm else "Nothing broken here."
+    text = "".join(f"<p>{line}</p>" for line in lines)
+    rows = [
+        f'<li><img src="{_thumbnail(paths[name][change.index])}" alt=""><span><b class="frozen">'
+        f'{escape(change.before)}</b> → <b class="lora">{escape(change.after)}</b></span></li>'
+        for name, broken in groups.items()
+        for change in broken.changes
+    ]
+    shown = f'<ul class="changed">{"".join(rows[:MAX_SHOWN])}</ul>' if rows else ""
+    return note(f"<b>{title}</b>{text}", "warn" if harm else "good") + shown
+
+
+def _thumbnail(path: str) -> str:
+    image = open_image(Path(path))
+    image.thumbnail((THUMB_PX, THUMB_PX))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

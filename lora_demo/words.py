@@ -1,0 +1,52 @@
+"""Class names: as a visitor types them, as the base model knows them, and new ones."""
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from lora_demo.errors import LoraDemoError, brief
+
+MAX_NEW_WORDS = 100
+NEW_WORD = re.compile(r"\w[\w '’.,()-]{0,39}")
+
+
+def find_category(name: str, categories: Sequence[str]) -> str:
+    """The category that `name` means (case and underscores forgiven), or the nearest ones named."""
+    name = brief(name)  # looking for near names takes time with every letter
+    if name in categories:
+        return name
+    by_plain_name = {_plain(category): category for category in reversed(categories)}
+    if _plain(name) in by_plain_name:
+        return by_plain_name[_plain(name)]
+    nearest = ", ".join(near_categories(name, categories)) or "not to be found; look in the list"
+    raise LoraDemoError(
+        f"“{name}” is none of the {len(categories):,} classes that the base model knows. "
+        f"The nearest are: {nearest}."
+    )
+
+
+def near_categories(name: str, categories: Sequence[str]) -> list[str]:
+    """Up to five categories that are spelled alike, the nearest first."""
+    by_plain_name = {_plain(category): category for category in reversed(categories)}
+    near = difflib.get_close_matches(_plain(brief(name)), by_plain_name, n=5, cutoff=0.5)
+    return [by_plain_name[key] for key in near]
+
+
+def known_words(names: Sequence[str], categories: tuple[str, ...]) -> tuple[str, ...]:
+    """The categories, and after them those of `names` that are new words.
+
+    Raises `LoraDemoError` where such a word is empty, too long, or has signs of markup.
+    """
+    new_words = tuple(name for name in names if name not in categories)
+    if len(new_words) > MAX_NEW_WORDS:
+        raise LoraDemoError(f"{len(new_words):,} new words are too many: {MAX_NEW_WORDS} at most.")
+    for word in new_words:
+        if not NEW_WORD.fullmatch(word):
+            raise LoraDemoError(
+                f"“{brief(word)}” cannot be a new word. Use up to 40 letters, figures and spaces."
+            )
+    return categories + new_words
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", " ").strip().casefold()

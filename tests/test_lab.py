@@ -1,0 +1,119 @@
+"""What broke and what the lab says of it: counted truly, and equal to single runs."""
+
+import csv
+
+import pytest
+import torch
+
+from lora_demo import AdapterSpec, Placement, class_prototypes, count_broken, fit, judge, sweep
+from lora_demo.lab import CSV_COLUMNS, Result, count_classes_broken, to_csv
+from lora_demo.ui.table import results_view
+from lora_demo.ui.unrelated import unrelated_features
+
+RANKS = (1, 8)
+PLACEMENTS = (Placement.GUARDED, Placement.HEAD, Placement.PIXELS)
+
+
+@pytest.fixture(scope="module")
+def unrelated(model):
+    return unrelated_features(model, ["goldfish"])
+
+
+@pytest.fixture(scope="module")
+def spec(model):
+    return AdapterSpec(model.name, seed=5, class_names=("goldfish",))
+
+
+@pytest.fixture(scope="module")
+def results(model, features, unrelated, spec):
+    steps = sweep(model, features, spec, PLACEMENTS, unrelated, RANKS)
+    return [step for step in steps if isinstance(step, Result)]
+
+
+def figures(result):
+    """All but the seconds and the adapter itself."""
+    broken = result.pictures_broken, result.classes_broken
+    return result.size, result.final_loss, result.base, result.adapted, *broken
+
+
+def test_the_rows_come_in_order(results):
+    rows = [(result.adapter.spec.placement, result.adapter.spec.rank) for result in results]
+
+    assert rows == [(placement, rank) for placement in PLACEMENTS for rank in RANKS]
+    assert {result.adapter.spec.seed for result in results} == {5}
+
+
+@pytest.mark.parametrize("row", range(len(PLACEMENTS) * len(RANKS)))
+def test_a_row_equals_a_single_run(model, features, unrelated, spec, results, row):
+    asked = AdapterSpec(
+        model.name, PLACEMENTS[row // 2], RANKS[row % 2], spec.seed, spec.class_names
+    )
+    *_, progress = fit(model, features, asked)
+    *_, single = judge(model, progress, unrelated)
+
+    assert figures(single) == figures(results[row])
+    assert single.adapter.spec == results[row].adapter.spec
+    assert torch.equal(single.adapter.lora.B, results[row].adapter.lora.B)
+
+
+def test_what_broke_is_what_a_comparison_of_all_answers_finds(features, unrelated, results):
+    for result in results:
+        adapter = result.adapter
+        pairs = [
+            (adapter.categories[f.logits.argmax()], adapter.categories[adapter.logits(f).argmax()])
+            for f in unrelated
+        ]
+        changes = [(i, *pair) for i, pair in enumerate(pairs) if pair[0] != pair[1]]
+
+        broken = result.pictures_broken
+        assert [(c.index, c.before, c.after) for c in broken.changes] == changes
+        assert broken.captured == sum(after == "goldfish" for _, _, after in changes)
+        assert broken.total == len(unrelated) == 15
+
+
+def test_guarded_keeps_the_kinds_that_plain_lora_breaks(results):
+    changed = {r.adapter.spec.placement: r.classes_broken for r in results if r.classes_broken}
+
+    assert changed[Placement.GUARDED].changed <= 3
+    assert changed[Placement.HEAD].changed > 100
+    assert Placement.PIXELS not in changed
+
+
+def test_at_strength_zero_nothing_is_broken(model, unrelated, results):
+    for result in results:
+        assert count_broken(unrelated, result.adapter, strength=0).changed == 0
+        classes = count_classes_broken(model, result.adapter, strength=0)
+        assert classes is None or classes.changed == 0
+
+
+@pytest.mark.parametrize("fixture", ["model", "random_vgg19"])
+@torch.no_grad()
+def test_the_head_recognises_every_prototype_with_certainty(request, fixture):
+    model = request.getfixturevalue(fixture)
+    prototypes = class_prototypes(model)
+    probabilities = model.head(prototypes.head_input).softmax(1)
+
+    assert torch.equal(probabilities.argmax(1), torch.arange(1000))
+    assert probabilities.diagonal().min() >= 0.99
+    assert (prototypes.head_input >= 0).all()
+
+
+def test_the_csv_has_a_row_a_result_with_the_same_figures(results):
+    rows = list(csv.DictReader(to_csv(results).splitlines()))
+
+    assert tuple(rows[0]) == CSV_COLUMNS
+    assert len(rows) == len(results)
+    for row, result in zip(rows, results, strict=True):
+        assert row["recipe"] == result.adapter.spec.placement.value
+        assert int(row["rank"]) == result.adapter.spec.rank
+        assert int(row["hidden_recognised"]) == result.adapted.correct
+        assert int(row["unrelated_changed"]) == result.pictures_broken.changed
+        assert float(row["strength"]) == result.adapter.strength
+
+
+def test_the_table_has_a_point_and_a_line_for_each_result(results):
+    view = results_view(results)
+
+    assert view.count("<circle") == view.count("<tr><td>") == len(results)
+    for number in range(len(results)):
+        assert view.count(f'data-row="{number}"') == 2
