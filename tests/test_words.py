@@ -150,8 +150,14 @@ def test_the_plot_shows_the_first_epoch_and_keeps_first_and_last(epochs):
 
 
 def test_the_numbers_of_lora_are_those_of_the_article(random_vgg19):
-    card = size_card(
-        adapter_size(AdapterSpec("vgg19", Placement.PIXELS, 10), random_vgg19), "VGG-19"
-    )
+    size = adapter_size(AdapterSpec("vgg19", Placement.PIXELS, 10), random_vgg19)
+    card = size_card(size, "VGG-19", guarded=False)
 
     assert all(text in card for text in ("143,667,240", "1,515,280", "1.05 %", "6.1 MB"))
+
+
+def test_the_page_teaches_that_one_guarded_class_is_a_change_of_rank_1(model):
+    size = adapter_size(AdapterSpec(model.name, Placement.GUARDED, 10), model)
+
+    assert "for one kind of thing that is a change of rank 1" in size_card(size, "x", guarded=True)
+    assert "rank 1" not in size_card(size, "x", guarded=False)

@@ -48,7 +48,7 @@ def loss_plot(points: tuple[LossPoint, ...], epochs: int) -> str:
     )
 
 
-def size_card(size: Size, title: str) -> str:
+def size_card(size: Size, title: str, guarded: bool) -> str:
     """The numbers of LoRA beside its base model's, as figures and as bars to scale."""
     largest = max(size.trainable_parameters, size.base_parameters)
     rows = [
@@ -60,9 +60,13 @@ def size_card(size: Size, title: str) -> str:
         f'<i style="width:max(3px,{count / largest:.2%})"></i><b>{count:,}</b></div>'
         for kind, name, count in rows
     )
+    rank_1 = (
+        " “Keep old knowledge” works out beforehand where the LoRA may look, and learns only how "
+        "strongly to answer: for one kind of thing that is a change of rank 1, whatever you choose."
+    )
     return (
         f'<div class="size">{bars}<p>LoRA has <b>{_share(size.share)}</b> of the network’s '
-        f"numbers; its file has <b>{file_size(size.file_bytes)}</b>.</p></div>"
+        f"numbers; its file has <b>{file_size(size.file_bytes)}</b>.{rank_1 * guarded}</p></div>"
     )
 
 

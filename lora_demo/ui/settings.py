@@ -125,5 +125,5 @@ def _offer(model_name: str, placement: str) -> dict:
 
 
 def _size(model_name: str, placement: str, rank: int) -> str:
-    model = load_model(model_name)
-    return size_card(adapter_size(AdapterSpec(model_name, placement, rank), model), model.title)
+    model, spec = load_model(model_name), AdapterSpec(model_name, placement, rank)
+    return size_card(adapter_size(spec, model), model.title, spec.placement is Placement.GUARDED)

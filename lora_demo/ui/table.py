@@ -14,18 +14,22 @@ RECIPES = {
 }
 SHORT = RECIPES | {Placement.HEAD: "Last layer", Placement.PIXELS: "As in the article"}
 PLOT_WIDTH, PLOT_HEIGHT = 560, 320  # SVG units
-COLUMNS = (
-    "Recipe",
-    "Rank",
-    "Numbers that learn",
-    "File",
-    "Time",
-    "Mistake (loss)",
-    "Hidden pictures recognised",
-    "Other pictures changed",
-    "Kinds changed",
-    "",
-)
+COLUMNS = {
+    "Recipe": "Where the LoRA sits, and how it is trained.",
+    "Rank": "How large the LoRA is. If twice the rank changes nothing in the columns to the right, "
+    "the smaller one will do.",
+    "Numbers that learn": "All the others stay frozen. Fewer are easier to store and to share.",
+    "File": "What you send when you share this LoRA.",
+    "Time": "Of the training alone, on this computer.",
+    "Mistake (loss)": "On the pictures that it practised on: 0 means that it knows them by heart. "
+    "That is no proof that it knows the thing, so look at the next column.",
+    "Hidden pictures recognised": "The fair test. If few are, it learned the pictures and not the "
+    "thing: add more, with other backgrounds.",
+    "Other pictures changed": "Photos and drawings that have nothing to do with the lesson. If "
+    "many changed, try “Keep old knowledge”, or less strength.",
+    "Kinds changed": "The same for all 1,000 kinds, each tested with a pattern made from the "
+    "network’s own numbers. Only for recipes that work on the last layer.",
+}
 
 
 def results_view(results: Sequence[Result]) -> str:
@@ -35,13 +39,14 @@ def results_view(results: Sequence[Result]) -> str:
             '<div class="plot plot-empty">Every training of yours becomes one line of a table '
             "here, and one point: high is learned, left is nothing broken.</div>"
         )
-    head = "".join(f"<th>{name}</th>" for name in COLUMNS)
+    head = "".join(f"<th>{name}</th>" for name in (*COLUMNS, ""))
+    meanings = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in COLUMNS.items())
     rows = "".join(_row(number, result) for number, result in enumerate(results))
     return (
         f"{_plot(results)}<p>Best is top left: much learned, nothing broken. Click a point, or "
         "“Use”, to go on with that LoRA in steps 4 and 5.</p>"
         f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        "</div>"
+        f"</div><details><summary>What the columns mean</summary><dl>{meanings}</dl></details>"
     )
 
 
