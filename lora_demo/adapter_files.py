@@ -5,24 +5,21 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from lora_demo.adapters import Adapter, new_adapter
 from lora_demo.backbones import FrozenModel, load_model
-from lora_demo.errors import AdapterFileError, LoraDemoError, brief
-from lora_demo.pth_files import read_pth
+from lora_demo.errors import AdapterFileError, LoraDemoError, WeightsError, brief
 from lora_demo.specs import (
-    BYTES_PER_NUMBER,
     MAX_RANK,
     AdapterSpec,
     Placement,
     lora_shapes,
 )
+from lora_demo.tensor_files import MAX_FILE_BYTES, read_pth, read_safetensors
 from lora_demo.words import MAX_NEW_WORDS, known_words
 
-MAX_FILE_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
 METADATA_KEY = "lora_demo.spec"
 
 
@@ -55,9 +52,15 @@ def read_adapter_spec(path: Path | str) -> AdapterSpec | None:
 
 def open_adapter(path: Path | str, default_model: str) -> tuple[FrozenModel, Adapter]:
     """The adapter and its base model: the one that the file names, else `default_model`."""
-    spec = read_adapter_spec(path)
-    model = load_model(spec.model_name if spec else default_model)
-    return model, load_adapter(path, model)
+    path = Path(path)
+    spec, tensors = _read(path)
+    try:
+        model = load_model(spec.model_name if spec else default_model)
+    except WeightsError as error:
+        raise WeightsError(f"“{path.name}” needs another network. {error}") from error
+    except LoraDemoError as error:
+        raise AdapterFileError(f"“{path.name}” is for a network unknown here. {error}") from error
+    return model, _to_adapter(path, spec, tensors, model)
 
 
 def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
@@ -67,7 +70,12 @@ def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
     stays unknown. Raises `AdapterFileError` where the file is no LoRA or does not fit the model.
     """
     path = Path(path)
-    spec, tensors = _read(path)
+    return _to_adapter(path, *_read(path), model)
+
+
+def _to_adapter(
+    path: Path, spec: AdapterSpec | None, tensors: dict[str, Tensor], model: FrozenModel
+) -> Adapter:
     spec = spec or _guess_spec(path, tensors, model)
     if spec.model_name != model.name:
         raise AdapterFileError(
@@ -93,42 +101,29 @@ def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
 
 
 def _read(path: Path) -> tuple[AdapterSpec | None, dict[str, Tensor]]:
-    readers = {".safetensors": _read_safetensors, ".pth": _read_pth}
-    if path.suffix not in readers:
+    if path.suffix not in (".safetensors", ".pth"):
         raise AdapterFileError(
             f"“{path.name}” is no LoRA file: its name must end in .safetensors or .pth."
         )
-    if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
-        raise AdapterFileError(
-            f"“{path.name}” has {path.stat().st_size / 2**20:.0f} MB. A LoRA of this app has at "
-            f"most {MAX_FILE_BYTES // 2**20} MB, so this is another file."
-        )
     try:
-        spec, tensors = readers[path.suffix](path)
-        for tensor in tensors.values():
-            if tensor.numel() * BYTES_PER_NUMBER > MAX_FILE_BYTES:  # one number, stretched
-                raise ValueError("says that it is larger than the file")
-            if tensor.dtype != torch.float32 or not tensor.isfinite().all():
-                raise ValueError("not finite 32-bit numbers")
+        if path.suffix == ".pth":
+            spec, tensors = None, read_pth(path)
+        else:
+            metadata, tensors = read_safetensors(path)
+            spec = _to_spec(json.loads(metadata[METADATA_KEY]))
     except Exception as error:  # foreign files make the readers raise anything
         raise AdapterFileError(
-            f"“{path.name}” cannot be read as a LoRA: it is missing, damaged, cut short or "
-            "something else. Choose a file that was saved here."
+            f"“{brief(path.name)}” cannot be read as a LoRA: it is missing, damaged, cut short, "
+            f"over {MAX_FILE_BYTES // 2**20} MB or something else. Choose one that was saved here."
         ) from error
     single = tensors.keys() == {"A", "B"}
     return spec, {f"0.{name}" if single else name: tensor for name, tensor in tensors.items()}
 
 
-def _read_safetensors(path: Path) -> tuple[AdapterSpec, dict[str, Tensor]]:
-    with safe_open(path, framework="pt") as file:
-        values = json.loads(file.metadata()[METADATA_KEY])
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    values["class_names"] = tuple(values["class_names"])
-    return AdapterSpec(**values), tensors
-
-
-def _read_pth(path: Path) -> tuple[None, dict[str, Tensor]]:
-    return None, read_pth(path, MAX_FILE_BYTES)
+def _to_spec(values: dict) -> AdapterSpec:
+    if not isinstance(values["class_names"], list):
+        raise ValueError("class_names is no list")
+    return AdapterSpec(**values | {"class_names": tuple(values["class_names"])})
 
 
 def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:

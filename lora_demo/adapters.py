@@ -13,6 +13,8 @@ from lora_demo.specs import AdapterSpec, Placement, lora_shapes
 from lora_demo.words import known_words
 
 NEW_WORD_LOGIT = -30.0  # so far below any picture's best that the others' probabilities stay
+GUARDED_FIT_STRENGTH = 0.5
+REACH_NATS = 8.0  # known classes lie up to so far behind the first answer, new words up to 50
 
 
 class Lora(nn.Module):
@@ -61,11 +63,8 @@ class Adapter(nn.Module):
 
     def inputs(self, features: Features) -> Tensor:
         """What the update reads: (N, m)."""
-        if self.spec.placement is Placement.PIXELS:
-            return features.pixels
-        return (
-            features.trunk if self.spec.placement is Placement.CLASSIFIER else features.head_input
-        )
+        others = {Placement.PIXELS: features.pixels, Placement.CLASSIFIER: features.trunk}
+        return others.get(self.spec.placement, features.head_input)
 
     def base_logits(self, features: Features) -> Tensor:
         """The base model's: (N, C), C with the new words."""
@@ -75,6 +74,8 @@ class Adapter(nn.Module):
         """What it adds to the base logits of inputs x (N, m): (N, C)."""
         if self.spec.placement is not Placement.CLASSIFIER:
             return strength * self.lora(x)
+        # `plain` is run again, too: in another batch the last bits differ, and a difference from
+        # what is remembered would not be exactly 0 while B is
         loras, plain, changed = iter(self.loras), x, x
         for layer in self._layers[:-1]:
             before = layer(plain)
@@ -103,8 +104,9 @@ def new_adapter(
     """An untrained adapter; equal seeds give equal numbers.
 
     A is standard normal on the pixels, as in the article, and normal with variance 1/m on the
-    features, so that x A keeps the size of x. `guarded` makes A from `features`, the examples, and
-    is fitted at half strength, so that pictures that it has not seen are answered, too; without
+    features, so that x A keeps the size of x. `guarded` makes A from `features`, the examples,
+    longer where their class is more than 8 nats behind, so that Adam gets there in as many steps.
+    It is fitted at half strength, so that pictures that it has not seen are answered, too. Without
     examples A is zero, to be loaded.
     """
     generator = torch.Generator().manual_seed(spec.seed)
@@ -115,17 +117,22 @@ def new_adapter(
     ]
     adapter = Adapter(spec, model, loras)
     if spec.placement is Placement.GUARDED:
-        directions = torch.zeros_like(adapter.lora.A)
+        adapter.lora.A = nn.Parameter(torch.zeros_like(adapter.lora.A), requires_grad=False)
         if features:
-            found = guarded_directions(features.head_input, model.head.weight, spec.rank)
-            adapter.fit_strength = 0.5
-            behind = adapter.base_logits(features)
-            behind = behind.amax(1) - behind.gather(1, features.labels[:, None])[:, 0]  # (N,) nats
-            reach = max(1.0, behind.mean().item() / 8)  # new words have further to go
-            directions[:, : found.shape[1]] = found * (reach / adapter.fit_strength)
-            adapter.trained_columns = torch.zeros(outputs).index_fill(0, features.labels, 1.0)
-            if spec.strength is None:
-                examples = len(features.labels) / len(features.labels.unique())
-                adapter.set_strength(guarded_strength(examples, []))
-        adapter.lora.A = nn.Parameter(directions, requires_grad=False)
+            _guard(adapter, model, features)
     return adapter
+
+
+@torch.no_grad()
+def _guard(adapter: Adapter, model: FrozenModel, features: FeatureSet) -> None:
+    """A from the examples, the columns of B that may learn, and a first strength."""
+    spec, labels = adapter.spec, features.labels
+    base = adapter.base_logits(features)
+    behind = (base.amax(1) - base.gather(1, labels[:, None])[:, 0]).mean().item()  # nats
+    reach = max(1.0, behind / REACH_NATS)
+    directions = guarded_directions(features.head_input, model.head.weight, spec.rank)
+    adapter.fit_strength = GUARDED_FIT_STRENGTH
+    adapter.lora.A[:, : directions.shape[1]] = directions * (reach / GUARDED_FIT_STRENGTH)
+    adapter.trained_columns = torch.zeros_like(adapter.trained_columns).index_fill(0, labels, 1.0)
+    if spec.strength is None:
+        adapter.set_strength(guarded_strength(features.pictures_per_class, []))

@@ -124,6 +124,7 @@ BASE_MODELS: dict[str, BaseModel] = {
     "efficientnet_lite1": _efficientnet_lite(1, 240, "a little larger"),
     "efficientnet_lite2": _efficientnet_lite(2, 260, "larger again"),
 }
+BUILT_IN = "efficientnet_lite0"  # its weights come with the app
 _loading = threading.Lock()
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from lora_demo.backbones import FrozenModel
 from lora_demo.images import LabelledImage, decode_image, read_image_bytes
 from lora_demo.words import find_category
 
-MEMORY_BYTES = 832 * 2**20  # the largest set of pictures, on either model
+MEMORY_BYTES = 832 * 2**20  # the largest set of pictures, on any base model
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class FeatureSet(Features):
 
     labels: Tensor  # (N,) class indices, int64
 
+    @property
+    def pictures_per_class(self) -> float:
+        return len(self.labels) / len(self.labels.unique())
+
     def pick(self, chosen: Tensor | slice) -> "FeatureSet":
         """Some of the pictures, by index, mask or slice."""
         return FeatureSet(*(tensor[chosen] for tensor in vars(self).values()))
@@ -58,14 +62,12 @@ def read_features(model: FrozenModel, path: Path | str) -> Features:
     return features
 
 
-def read_feature_set(
-    model: FrozenModel, pictures: Iterable[LabelledImage], words: Sequence[str] | None = None
-) -> FeatureSet:
-    """The features of labelled pictures in one set. Raises `ImageError` at the first bad file.
+def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> FeatureSet:
+    """The features of pictures of known classes in one set; `train` takes new words, too.
 
-    `words` are by default the base model's classes.
+    Raises `ImageError` at the first bad file.
     """
-    words = words or model.categories
+    words = model.categories
     pictures = list(pictures)
     features = [read_features(model, picture.path) for picture in pictures]
     return label_features(features, [words.index(find_category(p.label, words)) for p in pictures])

@@ -76,3 +76,12 @@ def class_prototypes(model: FrozenModel) -> Features:
     head_input *= length
     nothing = torch.empty(len(rows), 0)
     return Features(nothing, nothing, head_input, model.head(head_input))
+
+
+def count_classes_broken(
+    model: FrozenModel, adapter: Adapter, strength: float | None = None
+) -> Broken | None:
+    """Of the prototypes of all classes; None where the adapter does not read the head's input."""
+    if adapter.spec.placement not in ON_HEAD_INPUT:
+        return None
+    return count_broken([class_prototypes(model)], adapter, strength)

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-MIN_STRENGTH, MAX_STRENGTH = 0.5, 2.0  # between which the automatic strength stays
+from lora_demo.specs import MAX_STRENGTH
+
+MIN_STRENGTH = 0.5  # of the automatic one, which stays within the dial
+DUPLICATE = 1e-4  # relative singular values below are no directions of their own
 
 
 @torch.no_grad()
@@ -18,11 +21,13 @@ def guarded_directions(x: Tensor, weight: Tensor, rank: int) -> Tensor:
     C = W'W / n, of the rows of relu(W) at unit length, is large in directions that many classes
     read. So, as a closed-form edit keeps old keys by their second moment (ROME, Meng et al. 2022,
     section 3.1; CorDA, Yang et al. 2024, is a relative), A = the leading left singular vectors of
-    (C + mean(diag C) I)^-1 x', at most N of them: (D, min(rank, N)), scaled so that the examples'
+    (C + mean(diag C) I)^-1 x', as many as there are
+    different examples: (D, r), scaled so that the examples'
     responses x A have a mean length of 1.
     """
     solved = torch.cholesky_solve(x.T, _second_moment_factor(weight))  # (D, N)
-    directions = torch.linalg.svd(solved, full_matrices=False).U[:, :rank]
+    left, sizes, _ = torch.linalg.svd(solved, full_matrices=False)
+    directions = left[:, sizes > DUPLICATE * sizes[0]][:, :rank]  # the others guard nothing
     return directions / (x @ directions).norm(dim=1).mean()
 
 
@@ -41,7 +46,8 @@ def guarded_strength(examples: float, needed: list[float]) -> float:
     one, half of that for 23. Beside this stands what leave-one-out found, the strengths at which
     the hidden pictures were recognised: 3.3 times their median reaches nearly all, and a median
     above 0.4 says more of odd ones among the examples than of the next picture. The result is the
-    geometric mean of both, in which n hidden pictures weigh n / (n + 20). Measured with
+    geometric mean of both, in which n hidden pictures weigh n / (n + 20); a median below 0.1
+    counts as 0.1. Measured with
     `tests/benchmarks/quality.py`; rules that follow the hidden pictures closer learn no more and
     break more.
     """

@@ -91,12 +91,17 @@ def class_folders(root: Path | str) -> list[Path]:
     return sorted(path for path in _entries(root) if path.is_dir() and path.name[0] not in "._")
 
 
+def picture_files(folder: Path | str) -> list[Path]:
+    """The files directly in a folder in order of name, but for hidden ones; none is opened."""
+    return sorted(path for path in _entries(folder) if path.is_file() and path.name[0] != ".")
+
+
 def read_class_folder(folder: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
     """The pictures that lie directly in one folder; the folder's name is their category.
 
     Raises `LoraDemoError` where there is no such folder or category.
     """
-    files = sorted(path for path in _entries(folder) if path.is_file() and path.name[0] != ".")
+    files = picture_files(folder)
     label = find_category(Path(folder).name, categories)
     return [LabelledImage(path, label) for path in files]
 

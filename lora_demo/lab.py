@@ -8,32 +8,12 @@ from dataclasses import dataclass, replace
 from lora_demo.adapters import Adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.features import Features, FeatureSet
-from lora_demo.forgetting import ON_HEAD_INPUT, Broken, class_prototypes, count_broken
+from lora_demo.forgetting import Broken, count_broken, count_classes_broken
 from lora_demo.leave_one_out import HeldBack, Score, leave_one_out
 from lora_demo.specs import AdapterSpec, Placement, Size, adapter_size
 from lora_demo.training import FitProgress, fit
 
 RANKS = (1, 2, 4, 8, 16, 32)
-CSV_COLUMNS = (
-    "base_model",
-    "recipe",
-    "rank",
-    "seed",
-    "taught",
-    "pictures",
-    "trainable_numbers",
-    "file_bytes",
-    "seconds",
-    "final_loss",
-    "strength",
-    "hidden_recognised",
-    "hidden_recognised_base",
-    "hidden_total",
-    "unrelated_changed",
-    "unrelated_captured",
-    "unrelated_total",
-    "classes_changed",
-)
 
 
 @dataclass(frozen=True)
@@ -51,15 +31,6 @@ class Result:
     classes_broken: Broken | None  # of the prototypes; None where the placement has none
 
 
-def count_classes_broken(
-    model: FrozenModel, adapter: Adapter, strength: float | None = None
-) -> Broken | None:
-    """Of the prototypes of all classes but the taught ones; None where the adapter reads pixels."""
-    if adapter.spec.placement not in ON_HEAD_INPUT:
-        return None
-    return count_broken([class_prototypes(model)], adapter, strength)
-
-
 def judge(
     model: FrozenModel, trained: FitProgress, unrelated: Iterable[Features]
 ) -> Iterator[HeldBack | Result]:
@@ -73,7 +44,7 @@ def judge(
     yield Result(
         adapter,
         len(features.labels),
-        adapter_size(adapter.spec, model),
+        adapter_size(adapter.spec, model, len(features.labels)),
         trained.points[-1].seconds,
         trained.points[-1].loss,
         base,
@@ -91,7 +62,8 @@ def sweep(
     unrelated: Sequence[Features],
     ranks: Sequence[int] = RANKS,
 ) -> Iterator[FitProgress | HeldBack | Result]:
-    """The same training with every placement and rank, all else as in `spec`.
+    """The same training with every placement and rank, all else as in `spec`, but the strength,
+    which is found each time.
 
     Each has its placement's own settings. The steps between two results come, too, so that it can
     be stopped at each.
@@ -104,33 +76,35 @@ def sweep(
             yield from judge(model, progress, unrelated)
 
 
-def to_csv(results: Iterable[Result]) -> str:
-    """One line a result, for spreadsheets; the header names the columns and their units."""
+def to_csv(results: Sequence[Result]) -> str:
+    """A header and one line a result, for spreadsheets."""
+    rows = [_row(result) for result in results]
     file = io.StringIO()
-    writer = csv.writer(file)
-    writer.writerow(CSV_COLUMNS)
-    for result in results:
-        spec, broken, classes = result.adapter.spec, result.pictures_broken, result.classes_broken
-        writer.writerow(
-            [
-                spec.model_name,
-                spec.placement.value,
-                spec.rank,
-                spec.seed,
-                " + ".join(spec.class_names),
-                result.pictures,
-                result.size.trainable_parameters,
-                result.size.file_bytes,
-                f"{result.seconds:.3f}",
-                f"{result.final_loss:.4f}",
-                f"{result.adapter.strength:.2f}",
-                result.adapted.correct,
-                result.base.correct,
-                result.adapted.total,
-                broken.changed,
-                broken.captured,
-                broken.total,
-                "" if classes is None else classes.changed,
-            ]
-        )
+    writer = csv.DictWriter(file, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
     return file.getvalue()
+
+
+def _row(result: Result) -> dict[str, object]:
+    spec, broken, classes = result.adapter.spec, result.pictures_broken, result.classes_broken
+    return {
+        "base_model": spec.model_name,
+        "recipe": spec.placement.value,
+        "rank": spec.rank,
+        "seed": spec.seed,
+        "taught": " + ".join(spec.class_names),
+        "pictures": result.pictures,
+        "trainable_numbers": result.size.trainable_parameters,
+        "file_bytes": result.size.file_bytes,
+        "seconds": f"{result.seconds:.3f}",
+        "final_loss_nats": f"{result.final_loss:.4f}",
+        "strength": f"{result.adapter.strength:.2f}",
+        "hidden_recognised": result.adapted.correct,
+        "hidden_recognised_base": result.base.correct,
+        "hidden_total": result.adapted.total,
+        "unrelated_changed": broken.changed,
+        "unrelated_captured": broken.captured,
+        "unrelated_total": broken.total,
+        "classes_changed": "" if classes is None else classes.changed,
+    }

@@ -29,7 +29,7 @@ class Score:
 class HeldBack:
     """How many hidden pictures were recognised so far, without LoRA and with it."""
 
-    fold: int  # from 1
+    fold: int  # from 1; a part of the pictures, one of them where there are at most 12
     folds: int
     base: Score
     adapted: Score  # at this strength:
@@ -44,7 +44,7 @@ def leave_one_out(
 ) -> Iterator[HeldBack]:
     """Train again without each picture, and ask for the hidden ones; one result a fold.
 
-    The frozen network is not run. Of one picture nothing can be hidden: no result.
+    The trunk is not run. Of one picture nothing can be hidden: no result.
     """
     count = len(features.labels)
     if count < 2:
@@ -52,8 +52,9 @@ def leave_one_out(
     folds = torch.arange(count).tensor_split(min(count, MAX_FOLDS))
     automatic = spec.placement is Placement.GUARDED and spec.strength is None
     strength = 1.0 if spec.strength is None else spec.strength
-    base = adapted = total = 0
+    base = total = 0
     needed: list[float] = []
+    trials: list[tuple[Adapter, FeatureSet]] = []
     for number, hidden in enumerate(folds, start=1):
         shown = torch.ones(count, dtype=torch.bool)
         shown[hidden] = False
@@ -61,12 +62,11 @@ def leave_one_out(
         asked = features.pick(~shown)
         base += _correct(asked.logits, asked.labels)
         total += len(hidden)
+        trials.append((progress.adapter, asked))
         if automatic:
             needed += needed_strengths(progress.adapter, asked).tolist()
-            strength = guarded_strength(count / len(features.labels.unique()), needed)
-            adapted = sum(need < strength for need in needed)
-        else:
-            adapted += _correct(progress.adapter.logits(asked, strength), asked.labels)
+            strength = guarded_strength(features.pictures_per_class, needed)
+        adapted = sum(_correct(one.logits(x, strength), x.labels) for one, x in trials)
         yield HeldBack(number, len(folds), Score(base, total), Score(adapted, total), strength)
 
 
@@ -74,15 +74,17 @@ def leave_one_out(
 def needed_strengths(adapter: Adapter, asked: FeatureSet) -> Tensor:
     """The least strength at which each picture gets its own label: (N,), infinite where none does.
 
-    Logits grow in line with the strength, so that at (L_c - L_y) / (delta_y - delta_c) the label
-    y overtakes class c; `classifier` alone is not of that kind.
+    Logits are linear in the strength, so that at (L_c - L_y) / (delta_y - delta_c) the label y
+    overtakes class c, or is overtaken where c gains more; `classifier` alone is not of that kind.
     """
     delta = adapter.delta(adapter.inputs(asked), 1.0)  # (N, C)
     own = asked.labels[:, None]
     behind = adapter.base_logits(asked) - adapter.base_logits(asked).gather(1, own)
     gain = delta.gather(1, own) - delta
-    needed = torch.where(gain > 0, behind / gain, torch.inf).masked_fill(behind <= 0, 0.0)
-    return needed.amax(1).clamp_min(0)
+    overtakes = torch.where(gain > 0, behind / gain, torch.inf)
+    lower = torch.where(behind > 0, overtakes, 0.0).amax(1)
+    upper = torch.where(gain < 0, behind / gain, torch.inf).amin(1)
+    return lower.masked_fill(lower >= upper, torch.inf)
 
 
 def _correct(logits: Tensor, labels: Tensor) -> int:

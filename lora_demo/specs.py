@@ -16,6 +16,10 @@ MAX_LEARNING_RATE = 1.0
 BYTES_PER_NUMBER = 4  # float32
 
 
+def is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 class Placement(str, Enum):
     """What the low-rank update reads; it adds to the base model's logits."""
 
@@ -52,7 +56,9 @@ class AdapterSpec:
             )
         names = self.class_names
         if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-            raise LoraDemoError("class_names holds something else than different names.")
+            raise LoraDemoError(
+                f"class_names is {brief(names)}. Give different names, each a piece of text."
+            )
         if self.strength is not None:
             check_strength(self.strength)
         object.__setattr__(self, "placement", Placement(self.placement))
@@ -68,8 +74,8 @@ class TrainingSettings:
             raise LoraDemoError(
                 f"epochs is {brief(self.epochs)}. Choose a whole number from 1 to {MAX_EPOCHS:,}."
             )
-        number = isinstance(self.learning_rate, (int, float))
-        if not (number and 0 < self.learning_rate <= MAX_LEARNING_RATE):  # refuses NaN, too
+        rate = self.learning_rate
+        if not (is_number(rate) and 0 < rate <= MAX_LEARNING_RATE):  # refuses NaN, too
             raise LoraDemoError(
                 f"learning_rate is {brief(self.learning_rate)}. Choose a number above 0, at most "
                 f"{MAX_LEARNING_RATE:g}; 0.001 is a good start."
@@ -85,7 +91,7 @@ DEFAULT_SETTINGS = {
 
 
 def check_strength(strength: float) -> None:
-    if not (isinstance(strength, (int, float)) and 0 <= strength <= MAX_STRENGTH):  # no NaN, too
+    if not (is_number(strength) and 0 <= strength <= MAX_STRENGTH):  # refuses NaN, too
         raise LoraDemoError(
             f"strength is {brief(strength)}. Choose a number from 0 to {MAX_STRENGTH:g}."
         )
@@ -119,11 +125,11 @@ class Size:
         return self.stored_parameters * BYTES_PER_NUMBER
 
 
-def adapter_size(spec: AdapterSpec, model: FrozenModel) -> Size:
-    """r (m + n) numbers an update, A and B; `guarded` trains r of them a class."""
+def adapter_size(spec: AdapterSpec, model: FrozenModel, pictures: int = MAX_RANK) -> Size:
+    """r (m + n) numbers an update, A and B; `guarded` trains r a class, at most one a picture."""
     outputs = len(known_words(spec.class_names, model.categories))
     shapes = lora_shapes(spec.placement, model, outputs)
     stored = spec.rank * sum(m + n for m, n in shapes)
     guarded = spec.placement is Placement.GUARDED
-    trained = spec.rank * max(len(spec.class_names), 1) if guarded else stored
+    trained = min(spec.rank, pictures) * max(len(spec.class_names), 1) if guarded else stored
     return Size(trained, stored, model.parameter_count)

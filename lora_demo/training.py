@@ -120,11 +120,16 @@ def fit(
     """Adam on the cross-entropy, shuffled mini-batches (`guarded`: all at once); one progress an
     epoch.
 
-    The frozen network is not run: everything it contributes stands in `features`. `settings` are
-    by default the placement's own.
+    The trunk is not run: what it contributes stands in `features`; `classifier` alone runs the
+    linear layers. `settings` are by default the placement's own. Raises `LoraDemoError` where a
+    label is neither the base model's nor one of `spec.class_names`.
     """
     generator = torch.Generator().manual_seed(spec.seed)
     settings = settings or DEFAULT_SETTINGS[spec.placement]
+    if features.labels.max() >= len(known_words(spec.class_names, model.categories)):
+        raise LoraDemoError(
+            "A picture shows a new word that class_names does not list. Add it to the AdapterSpec."
+        )
     adapter = new_adapter(spec, model, features)
     x, base_logits = adapter.inputs(features), adapter.base_logits(features)
     # more steps an epoch would carry `guarded` further, and its strength would mean another thing

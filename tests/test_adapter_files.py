@@ -1,5 +1,6 @@
 """Adapter files come back bit for bit, fit the article's module, and hostile ones are refused."""
 
+import io
 import json
 import pickle
 import resource
@@ -15,6 +16,7 @@ from lora_demo import (
     AdapterSpec,
     Placement,
     TrainingSettings,
+    WeightsError,
     fit,
     load_adapter,
     open_adapter,
@@ -157,7 +159,47 @@ def two_pickles(path):
         archive.writestr("archive/DATA.PKL", b"\x80\x02}.")
 
 
+def old_pickle_before_an_archive(path):
+    """One reader starts at the front, another at the end."""
+    archive = io.BytesIO()
+    torch.save({"A": torch.zeros(1280, 1), "B": torch.zeros(1, 1000)}, archive)
+    magic = [0x1950A86A20F9469CFC6C, 1001, {"little_endian": True}]
+    twice = b")" + b"".join(b"q%ch%c\x86" % (i, i) for i in range(60))
+    front = b"".join(pickle.dumps(part, 2) for part in magic) + b"\x80\x02}(" + twice + b"K\x01u."
+    path.write_bytes(front + pickle.dumps([], 2) + archive.getvalue())
+
+
+def two_directories(path):
+    """An archive with two tables of contents, of which each reader takes another."""
+
+    def part(data):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("archive/data.pkl", data)
+            archive.writestr("archive/version", "3\n")
+        raw = file.getvalue()
+        size, offset = struct.unpack("<LL", raw[-10:-2])
+        return raw[:offset], raw[offset : offset + size], raw[-22:]
+
+    evil, evil_directory, _ = part(b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R.")
+    good, good_directory, end = part(b"\x80\x02}.                          ")
+    end = end[:16] + struct.pack("<L", len(evil)) + end[20:]
+    path.write_bytes(evil + evil_directory + good + good_directory + end)
+
+
+def many_stretched_tensors(path):
+    number = torch.zeros(1)
+    torch.save({f"{i}.A": number.expand(12_000_000) for i in range(200)}, path)
+
+
+def huge_numbers(path):
+    torch.save({"A": torch.full((1280, 1), 3e38), "B": torch.full((1, 1000), 3e38)}, path)
+
+
 PTH = [
+    two_directories,
+    many_stretched_tensors,
+    huge_numbers,
     years_to_hash,
     gigabytes_to_make,
     two_pickles,
@@ -204,6 +246,19 @@ def lying_header(path):
     path.write_bytes(struct.pack("<Q", len(header)) + header)
 
 
+def many_tensors(path):
+    tensors = {str(i): torch.zeros(0) for i in range(10**5)}
+    save_file(tensors, path, metadata={"lora_demo.spec": "{}"})
+
+
+def test_torch_reads_what_was_checked_and_nothing_else(tmp_path, model, features):
+    old_pickle_before_an_archive(tmp_path / "lora.pth")
+
+    loaded = load_adapter(tmp_path / "lora.pth", model)
+
+    assert torch.equal(loaded.logits(features), features.logits)
+
+
 SAFETENSORS = {
     "says it is 10 GB": lying_header,
     "no header": text,
@@ -218,6 +273,13 @@ SAFETENSORS = {
     "no list of classes": lambda path: save_spec(path, class_names=7),
     "rank that is true": lambda path: save_spec(path, rank=True),
     "a model name without end": lambda path: save_spec(path, model_name="x" * 10**6),
+    "a million words": lambda path: save_spec(path, class_names=[str(i) for i in range(10**6)]),
+    "a word that is markup": lambda path: save_spec(path, class_names=["<b>"]),
+    "words as one text": lambda path: save_spec(path, class_names="mug"),
+    "strength NaN": lambda path: save_spec(path, strength=float("nan")),
+    "strength true": lambda path: save_spec(path, strength=True),
+    "strength beyond the dial": lambda path: save_spec(path, strength=2.5),
+    "many tensors": many_tensors,
     "unknown field": lambda path: save_spec(path, more=1),
 }
 
@@ -255,6 +317,21 @@ def test_open_adapter_brings_the_base_model_along(tmp_path, model, adapter):
 
     assert opened_model is model
     assert opened.spec == adapter.spec
+
+
+@pytest.mark.parametrize("name", ["nope", "", "<img src=x>", None, [], {}, 7])
+def test_a_file_for_no_known_network_is_named(tmp_path, name):
+    save_spec(tmp_path / "lora.safetensors", model_name=name)
+
+    with pytest.raises(AdapterFileError, match=r"“lora.safetensors”"):
+        open_adapter(tmp_path / "lora.safetensors", "vgg19")
+
+
+def test_a_file_for_a_network_whose_weights_are_missing_is_named(tmp_path):
+    save_spec(tmp_path / "lora.safetensors", model_name="vgg19")
+
+    with pytest.raises(WeightsError, match=r"“lora.safetensors” needs another network"):
+        open_adapter(tmp_path / "lora.safetensors", "vgg19")
 
 
 def test_another_suffix_is_refused(tmp_path, model, adapter):

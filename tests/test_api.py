@@ -12,10 +12,11 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from lora_demo import leave_one_out, load_adapter, read_adapter_spec
-from lora_demo.adapter_files import MAX_FILE_BYTES
+from lora_demo import judge, leave_one_out, load_adapter, read_adapter_spec
 from lora_demo.specs import AdapterSpec, TrainingSettings
+from lora_demo.tensor_files import MAX_FILE_BYTES
 from lora_demo.training import train
+from lora_demo.ui.unrelated import flatten, unrelated_features
 from tests.conftest import DATA
 
 HELD_OUT = handle_file(DATA / "goldfish" / "held_out" / "1.png")
@@ -58,6 +59,7 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
     *_, held_back = leave_one_out(model, here.features, spec, TrainingSettings(50))
     assert summary["losses"] == pytest.approx([point.loss for point in here.points])
     assert summary["seconds"] > 0
+    broken = summary.pop("broken")
     assert all(s["broken"] is s["leave_one_out"] is None for s, _ in outputs[:-1])
     assert {name: summary[name] for name in summary if name not in ("losses", "seconds")} == {
         "trainable_parameters": 4 * (1280 + 1000),
@@ -70,11 +72,15 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
         "seed": 3,
         "strength": 1.0,
         "leave_one_out": {"base": 0, "adapted": held_back.adapted.correct, "total": 5},
-        "broken": summary["broken"],
     }
-    broken = summary["broken"]
-    assert 1 <= broken["captured"] <= broken["changed"] <= broken["total"] == 15
-    assert 0 <= broken["classes_changed"] <= 1000
+    *_, result = judge(model, here, flatten(unrelated_features(model, ["goldfish"])))
+    assert broken == {
+        "changed": result.pictures_broken.changed,
+        "captured": result.pictures_broken.captured,
+        "total": 15,
+        "classes_changed": result.classes_broken.changed,
+    }
+    assert broken["changed"] >= 3
     assert read_adapter_spec(file) == replace(spec, strength=1.0)
     assert load_adapter(file, model).lora.A.equal(here.adapter.lora.A)
 
@@ -86,6 +92,41 @@ def test_everything_but_pictures_and_class_has_a_default(client, pictures):
     assert (summary["rank"], summary["seed"], len(summary["losses"])) == (10, 0, 100)
     assert summary["class_name"] == "goldfish"
     assert Path(file).name == "lora-goldfish.safetensors"
+
+
+def test_guarded_finds_its_strength_and_keeps_it_in_the_file(client, pictures):
+    summary, file = run(
+        client.submit(pictures, "goldfish", placement="guarded", api_name="/train")
+    )[-1]
+    asked, _ = run(
+        client.submit(pictures, "goldfish", placement="guarded", strength=0.25, api_name="/train")
+    )[-1]
+
+    assert 0.5 <= summary["strength"] == read_adapter_spec(file).strength <= 2
+    assert asked["strength"] == 0.25
+    own = client.predict(HELD_OUT, handle_file(file), api_name="/compare")
+    same = client.predict(HELD_OUT, handle_file(file), summary["strength"], api_name="/compare")
+    assert own == same
+
+
+def test_a_new_word_is_taught_when_it_is_asked_for(client, pictures):
+    summary, file = run(
+        client.submit(pictures, "my mug", placement="guarded", new_word=True, api_name="/train")
+    )[-1]
+
+    assert summary["class_name"] == "my mug"
+    answer = client.predict(pictures[0], handle_file(file), api_name="/compare")
+    assert answer["adapted"][0]["class_name"] == "my mug"
+
+
+def test_one_picture_has_no_fair_test_but_all_else(client, pictures):
+    summary, _ = run(
+        client.submit(pictures[:1], "goldfish", placement="guarded", api_name="/train")
+    )[-1]
+
+    assert summary["leave_one_out"] == {"base": 0, "adapted": 0, "total": 0}
+    assert summary["broken"]["total"] == 15
+    assert summary["strength"] == 1.5
 
 
 def test_compare_answers_both_top_fives(client, pictures):
@@ -127,7 +168,12 @@ def test_a_bad_file_is_refused_by_name_and_the_others_go_on(client, pictures, tm
     ("values", "text"),
     [
         ({"class_name": "goldfisch"}, "The nearest are: goldfish"),
-        ({"class_name": ["goldfish"]}, "none of the 1,000 classes"),
+        ({"class_name": ["goldfish"]}, "class_name is \\['goldfish'\\]. Give it as text"),
+        ({"new_word": 1}, "new_word is 1. Choose true or false"),
+        ({"new_word": True, "class_name": "<b>"}, "b&gt;” cannot be a new word"),
+        ({"strength": True}, "strength is True"),
+        ({"strength": "full"}, "strength is full"),
+        ({"learning_rate": True}, "learning_rate is True"),
         ({"class_name": "x" * 100_000}, "none of the 1,000 classes"),
         ({"base_model": "resnet"}, "“resnet” is no base model"),
         ({"base_model": {}}, "is no base model"),

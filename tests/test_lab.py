@@ -1,14 +1,18 @@
 """What broke and what the lab says of it: counted truly, and equal to single runs."""
 
 import csv
+import shutil
 
 import pytest
 import torch
 
 from lora_demo import AdapterSpec, Placement, class_prototypes, count_broken, fit, judge, sweep
-from lora_demo.lab import CSV_COLUMNS, Result, count_classes_broken, to_csv
+from lora_demo.forgetting import count_classes_broken
+from lora_demo.lab import Result, to_csv
+from lora_demo.ui import unrelated as unrelated_room
 from lora_demo.ui.table import results_view
-from lora_demo.ui.unrelated import unrelated_features
+from lora_demo.ui.unrelated import flatten, unrelated_features
+from tests.conftest import DATA
 
 RANKS = (1, 8)
 PLACEMENTS = (Placement.GUARDED, Placement.HEAD, Placement.PIXELS)
@@ -16,7 +20,7 @@ PLACEMENTS = (Placement.GUARDED, Placement.HEAD, Placement.PIXELS)
 
 @pytest.fixture(scope="module")
 def unrelated(model):
-    return unrelated_features(model, ["goldfish"])
+    return flatten(unrelated_features(model, ["goldfish"]))
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +76,13 @@ def test_what_broke_is_what_a_comparison_of_all_answers_finds(features, unrelate
 
 
 def test_guarded_keeps_the_kinds_that_plain_lora_breaks(results):
-    changed = {r.adapter.spec.placement: r.classes_broken for r in results if r.classes_broken}
+    changed = {
+        p: [r.classes_broken for r in results if r.adapter.spec.placement is p] for p in PLACEMENTS
+    }
 
-    assert changed[Placement.GUARDED].changed <= 3
-    assert changed[Placement.HEAD].changed > 100
-    assert Placement.PIXELS not in changed
+    assert all(broken.changed <= 3 for broken in changed[Placement.GUARDED])
+    assert changed[Placement.HEAD][-1].changed > 100
+    assert changed[Placement.PIXELS] == [None, None]
 
 
 def test_at_strength_zero_nothing_is_broken(model, unrelated, results):
@@ -98,10 +104,27 @@ def test_the_head_recognises_every_prototype_with_certainty(request, fixture):
     assert (prototypes.head_input >= 0).all()
 
 
+def test_guarded_learns_at_most_one_number_a_picture(model, features, unrelated):
+    spec = AdapterSpec(model.name, Placement.GUARDED, 32, class_names=("goldfish",))
+    *_, progress = fit(model, features, spec)
+    *_, result = judge(model, progress, [])
+
+    assert result.size.trainable_parameters == progress.adapter.lora.A.any(0).sum() == 5
+
+
+def test_a_file_in_data_that_is_no_picture_is_left_out(model, tmp_path, monkeypatch):
+    shutil.copytree(DATA, tmp_path / "data")
+    (tmp_path / "data" / "snail" / "notes.txt").write_text("a note")
+    monkeypatch.setattr(unrelated_room, "DATA", tmp_path / "data")
+
+    groups = unrelated_features(model, ["goldfish"])
+
+    assert [len(group) for group in groups.values()] == [5, 10, 0]
+
+
 def test_the_csv_has_a_row_a_result_with_the_same_figures(results):
     rows = list(csv.DictReader(to_csv(results).splitlines()))
 
-    assert tuple(rows[0]) == CSV_COLUMNS
     assert len(rows) == len(results)
     for row, result in zip(rows, results, strict=True):
         assert row["recipe"] == result.adapter.spec.placement.value

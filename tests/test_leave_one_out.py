@@ -3,10 +3,21 @@
 import pytest
 import torch
 
-from lora_demo import AdapterSpec, Placement, TrainingSettings, fit, leave_one_out
+from lora_demo import (
+    AdapterSpec,
+    Placement,
+    TrainingSettings,
+    fit,
+    leave_one_out,
+    read_class_folder,
+    read_feature_set,
+)
 from lora_demo.features import FeatureSet
 from lora_demo.guard import guarded_strength
 from lora_demo.leave_one_out import needed_strengths
+from tests.conftest import DATA
+
+CLASSES = ("goldfish", "snail", "teapot")
 
 
 def repeated(features: FeatureSet, times: int) -> FeatureSet:
@@ -31,6 +42,37 @@ def test_the_score_is_that_of_single_trainings(model, features, placement):
     assert (held_back.fold, held_back.folds) == (5, 5)
     assert str(held_back.adapted) == f"{right} of 5"
     assert str(held_back.base) == "0 of 5"
+
+
+@pytest.mark.parametrize("each", [2, 5])
+def test_several_classes_are_scored_at_the_strength_that_is_set(model, each):
+    """A stronger LoRA of one class can take a picture away from another."""
+    sets = [read_class_folder(DATA / name, model.categories)[:each] for name in CLASSES]
+    features = read_feature_set(model, [picture for pictures in sets for picture in pictures])
+    spec = AdapterSpec(model.name, Placement.GUARDED, class_names=CLASSES)
+    *_, held_back = leave_one_out(model, features, spec)
+
+    right = 0
+    for hidden in torch.arange(3 * each).tensor_split(held_back.folds):
+        shown = torch.ones(3 * each, dtype=torch.bool)
+        shown[hidden] = False
+        *_, progress = fit(model, features.pick(shown), spec)
+        answers = progress.adapter.logits(features.pick(~shown), held_back.strength).argmax(1)
+        right += (answers == features.pick(~shown).labels).sum().item()
+
+    assert str(held_back.adapted) == f"{right} of {3 * each}"
+
+
+def test_a_label_that_is_overtaken_again_needs_a_strength_without_end(model, features):
+    *_, progress = fit(model, features, AdapterSpec(model.name, Placement.GUARDED))
+    adapter, other = progress.adapter, features.pick(slice(1))
+    first = other.logits.argmax(1)
+    already_right = FeatureSet(other.pixels, other.trunk, other.head_input, other.logits, first)
+
+    assert needed_strengths(adapter, already_right).item() == 0
+    with torch.no_grad():
+        adapter.lora.B[:, 2] = 2 * adapter.lora.B[:, 1]  # a shark gains twice as much
+    assert needed_strengths(adapter, other).item() == float("inf")
 
 
 def test_the_strength_of_guarded_is_set_by_what_the_hidden_pictures_needed(model, features):

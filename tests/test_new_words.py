@@ -98,10 +98,18 @@ def test_known_and_new_words_are_taught_together(model, goldfish):
     assert [progress.adapter.categories[i] for i in answers] == [p.label for p in pictures]
 
 
-@pytest.mark.parametrize("word", ["", " ", "<b>", "x" * 41, "a\nb", "a\0b", "(c)"])
+@pytest.mark.parametrize(
+    "word",
+    ["", " ", "<b>", "x" * 41, "a\nb", "a\0b", "(c)", "mug ", "\u3164", "Goldfish", "sea_snake"],
+)
 def test_what_is_no_word_is_refused(model, word):
     with pytest.raises(LoraDemoError, match="cannot be a new word"):
         new_adapter(AdapterSpec(model.name, class_names=(word,)), model)
+
+
+def test_the_same_new_word_twice_is_refused(model):
+    with pytest.raises(LoraDemoError, match="“Mug” cannot be a new word"):
+        new_adapter(AdapterSpec(model.name, class_names=("mug", "Mug")), model)
 
 
 def test_too_many_new_words_are_refused(model):

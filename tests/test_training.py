@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from lora_demo import (
     fit,
     new_adapter,
     open_image,
+    read_class_folder,
     read_feature_set,
     read_features,
     train,
@@ -25,6 +27,7 @@ from lora_demo.features import MEMORY_BYTES
 from lora_demo.guard import guarded_directions, guarded_strength
 from lora_demo.images import MAX_PICTURES
 from lora_demo.specs import MAX_STRENGTH
+from tests.conftest import DATA
 from tests.plain import PlainLora, plain_losses
 
 
@@ -145,6 +148,36 @@ def test_guarded_moves_only_the_taught_classes(model, features):
     assert torch.linalg.matrix_rank(adapter.lora.A.detach() @ adapter.lora.B.detach()) == 1
 
 
+@pytest.mark.parametrize("repeat", [[0, 0, 0, 0, 0], [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]], ids=str)
+def test_the_same_picture_twice_adds_no_direction(model, features, repeat):
+    repeated = features.pick(torch.tensor(repeat))
+    once = guarded_directions(
+        features.pick(slice(len(set(repeat)))).head_input, model.head.weight, 10
+    )
+
+    twice = guarded_directions(repeated.head_input, model.head.weight, 10)
+
+    assert twice.shape == once.shape == (1280, len(set(repeat)))
+
+
+def test_several_guarded_classes_are_learned_at_once(model):
+    names = ("goldfish", "snail", "teapot")
+    folders = [read_class_folder(DATA / name, model.categories) for name in names]
+    pictures = [picture for folder in folders for picture in folder]
+    spec = AdapterSpec(model.name, Placement.GUARDED, class_names=names)
+
+    adapter = last(train(model, pictures, spec)).adapter
+
+    examples = read_feature_set(model, pictures)
+    assert (adapter.logits(examples).argmax(1) == examples.labels).float().mean() >= 0.9
+    assert set(adapter.lora.B.any(0).nonzero()[:, 0].tolist()) == set(examples.labels.tolist())
+
+
+def test_a_label_that_the_spec_does_not_announce_is_named(model, features):
+    with pytest.raises(LoraDemoError, match="new word that class_names does not list"):
+        last(fit(model, replace(features, labels=features.labels + 999), AdapterSpec(model.name)))
+
+
 def test_all_linear_layers_learn_and_start_from_nothing(random_vgg19, goldfish):
     spec = AdapterSpec("vgg19", Placement.CLASSIFIER, rank=2, class_names=("goldfish",))
     features = read_feature_set(random_vgg19, goldfish)
@@ -195,7 +228,7 @@ def test_guarded_directions_leave_out_what_the_classes_share(model, features):
         (5, [], 1.269),
         (23, [], 0.75),
         (1000, [], 0.5),  # never below the dial's lower part
-        (5, [0.4] * 5, 1.28),  # median 0.4, three times
+        (5, [0.4] * 5, 1.28),  # 3.3 times the median
         (5, [0.2, 0.2, 0.2, 9.0, math.inf], 1.114),  # two odd ones change nothing
         (5, [math.inf] * 5, 1.28),
         (23, [0.3] * 23, 0.87),

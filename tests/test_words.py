@@ -19,7 +19,7 @@ from lora_demo.ui.notes import (
     ready_note,
 )
 from lora_demo.ui.results import broken_report, held_back_note, strength_note
-from lora_demo.ui.unrelated import DRAWINGS
+from lora_demo.ui.unrelated import OTHER_SETS
 from tests.conftest import DATA
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -81,32 +81,37 @@ def test_the_fair_test_is_told_as_counts():
 
 
 def test_what_broke_is_told_by_group_with_before_and_after():
-    whole = {"photos of other things": Broken((), 0, 4), DRAWINGS: Broken((), 0, 10)}
+    whole = {"photos of other things": Broken((), 0, 4), OTHER_SETS: Broken((), 0, 10)}
     report = broken_report(whole, Broken((), 0, 1000), {}, guarded=True)
     assert "Nothing broken here" in report
-    assert "<b>0 of 4</b> photos of other things, <b>0 of 10</b> drawings" in report
+    assert (
+        "<b>0 of 4</b> photos of other things, <b>0 of 10</b> pictures of our other sets" in report
+    )
     assert "Of the 1,000 kinds of things that the network knew, <b>0</b> changed" in report
 
     path = str(DATA / "snail" / "1.png")
-    harmed = whole | {DRAWINGS: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
-    report = broken_report(harmed, None, {DRAWINGS: [path]}, guarded=True)
+    harmed = whole | {OTHER_SETS: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
+    report = broken_report(harmed, None, {OTHER_SETS: [path]}, guarded=True)
     assert "It learned, and it broke something else" in report
     assert f'{SAFE}</b> → <b class="lora">goldfish' in report
-    assert "It learned “a drawing” more than the thing that is drawn" in report
+    assert "it learned “a drawing” more than the thing that is drawn" in report
     assert "kinds of things" not in report
 
 
 def test_the_strength_is_explained(model):
-    spec = AdapterSpec(model.name, Placement.GUARDED, strength=1.27)
-    assert "went to 1.27 by itself" in strength_note(spec)
-    assert "at which it practised" in strength_note(AdapterSpec(model.name))
+    guarded = new_adapter(AdapterSpec(model.name, Placement.GUARDED, strength=1.27), model)
+    assert "own strength is 1.27. It is found, not chosen" in strength_note(guarded)
+    plain = strength_note(new_adapter(AdapterSpec(model.name), model))
+    assert "own strength is 1.00." in plain
+    assert "found" not in plain
 
 
 def test_a_new_word_is_announced_with_the_words_that_are_alike():
-    typo = ready_note(5, "goldfisch", ["goldfish"])
-    assert "“goldfisch” will be a new one. Or did you mean goldfish?" in typo
-    assert "new one" not in ready_note(5, "goldfish", None)
-    assert MARKUP not in ready_note(5, MARKUP, [])
+    typo = ready_note(5, ["goldfisch"], ["goldfisch"], ["goldfish"])
+    assert "no word “goldfisch” yet: it will be a new one. Or did you mean goldfish?" in typo
+    assert "new one" not in ready_note(5, ["goldfish"])
+    assert MARKUP not in ready_note(5, [MARKUP], [MARKUP])
+    assert "What do they show?" in ready_note(5)
 
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):

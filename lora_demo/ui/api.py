@@ -1,22 +1,24 @@
 """The two public endpoints. No call depends on an earlier one."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import gradio as gr
 
 from lora_demo.adapter_files import open_adapter
-from lora_demo.backbones import FrozenModel, load_model
-from lora_demo.errors import LoraDemoError
+from lora_demo.backbones import BUILT_IN, FrozenModel, load_model
+from lora_demo.errors import LoraDemoError, brief
 from lora_demo.evaluation import Prediction, compare
 from lora_demo.features import read_features
 from lora_demo.images import LabelledImage
 from lora_demo.lab import Result, judge
-from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, TrainingSettings, adapter_size
+from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, adapter_size
 from lora_demo.training import FitProgress, train
 from lora_demo.ui.feedback import throttle, uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
-from lora_demo.ui.unrelated import unrelated_features
+from lora_demo.ui.pictures import to_word
+from lora_demo.ui.unrelated import flatten, unrelated_features
 from lora_demo.words import find_category
 
 PTH_MODEL = "vgg19"  # a plain lora.pth does not say; the article's is VGG-19's
@@ -30,7 +32,7 @@ def publish_api() -> None:
 def train_endpoint(
     pictures: list[gr.FileData],
     class_name: str,
-    base_model: str = "efficientnet_lite0",
+    base_model: str = BUILT_IN,
     placement: str = "pixels",
     rank: int = 10,
     epochs: int | None = None,
@@ -48,21 +50,22 @@ def train_endpoint(
     """
     with visitor_errors():
         model = load_model(base_model)
-        label = class_name if new_word is True else find_category(class_name, model.categories)
+        if not isinstance(new_word, bool):
+            raise LoraDemoError(f"new_word is {brief(new_word)}. Choose true or false.")
+        if not isinstance(class_name, str):
+            raise LoraDemoError(f"class_name is {brief(class_name)}. Give it as text.")
+        label = to_word(class_name) if new_word else find_category(class_name, model.categories)
         sent = pictures if isinstance(pictures, list) else [pictures]
         examples = [LabelledImage(_file(picture), label) for picture in sent]
         asked = None if strength == "auto" else strength
         spec = AdapterSpec(base_model, placement, rank, seed, (label,), asked)
-        own = DEFAULT_SETTINGS[spec.placement]
-        settings = TrainingSettings(
-            own.epochs if epochs is None else epochs,
-            own.learning_rate if learning_rate is None else learning_rate,
-        )
+        asked_for = {"epochs": epochs, "learning_rate": learning_rate}
+        given = {name: value for name, value in asked_for.items() if value is not None}
+        settings = replace(DEFAULT_SETTINGS[spec.placement], **given)
         for progress in throttle(train(model, examples, spec, settings)):
             yield _summary(progress, spec, model), None
         unrelated = unrelated_features(model, spec.class_names)
-        for result in judge(model, progress, unrelated):  # noqa: B007 - the last one counts
-            yield _summary(progress, spec, model), None
+        *_, result = judge(model, progress, flatten(unrelated))
         file = write_adapter(progress.adapter)
         summary = _summary(progress, spec, model) | _judgement(result)
         yield summary, gr.FileData(path=str(file), orig_name=file.name)

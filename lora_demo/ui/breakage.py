@@ -7,16 +7,14 @@ from gradio.events import Dependency
 
 from lora_demo.adapters import Adapter
 from lora_demo.backbones import load_model
-from lora_demo.features import read_features
-from lora_demo.forgetting import count_broken
-from lora_demo.lab import count_classes_broken
+from lora_demo.forgetting import count_broken, count_classes_broken
 from lora_demo.specs import Placement
 from lora_demo.ui.feedback import QUIET, visitor_errors
 from lora_demo.ui.notes import note, step
 from lora_demo.ui.pictures import Items, leave_out_bad
-from lora_demo.ui.results import broken_report
+from lora_demo.ui.results import broken_report, is_harmed
 from lora_demo.ui.settings import Settings
-from lora_demo.ui.unrelated import unrelated_pictures
+from lora_demo.ui.unrelated import unrelated_features
 
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
@@ -81,13 +79,13 @@ def _report(adapter: Adapter | None, strength: float, own: Items | None) -> tupl
         return _waiting(), gr.update(visible=False)
     with visitor_errors():
         model = load_model(adapter.spec.model_name)
-        paths = unrelated_pictures(adapter.spec.class_names, own)
+        unrelated = unrelated_features(model, adapter.spec.class_names, own)
         groups = {
-            name: count_broken((read_features(model, p) for p in group), adapter, strength)
-            for name, group in paths.items()
+            name: count_broken(group.values(), adapter, strength)
+            for name, group in unrelated.items()
         }
         classes = count_classes_broken(model, adapter, strength)
         guarded = adapter.spec.placement is Placement.GUARDED
-        harmed = any(broken.changed for broken in (*groups.values(), classes) if broken)
+        paths = {name: list(group) for name, group in unrelated.items()}
         report = broken_report(groups, classes, paths, guarded)
-    return report, gr.update(visible=harmed and not guarded)
+    return report, gr.update(visible=is_harmed(groups, classes) and not guarded)

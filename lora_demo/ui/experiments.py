@@ -1,7 +1,6 @@
 """Step 6: which rank, which recipe? All trainings of one visitor side by side."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 import gradio as gr
 from gradio.events import Dependency
@@ -10,15 +9,14 @@ from lora_demo.adapters import Adapter
 from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
 from lora_demo.lab import RANKS, Result, sweep, to_csv
-from lora_demo.specs import Placement
-from lora_demo.training import read_examples
+from lora_demo.training import FitProgress, read_examples
 from lora_demo.ui.feedback import QUIET, new_folder, throttle
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures, taught_words, to_labelled
-from lora_demo.ui.practice import Run, stop_run, until
+from lora_demo.ui.runs import IDLE, UNEXPECTED, begin_run, stop_run, until
 from lora_demo.ui.settings import Settings, recipes
-from lora_demo.ui.table import SHORT, results_view
-from lora_demo.ui.unrelated import unrelated_features
+from lora_demo.ui.table import MAX_RESULTS, SHORT, results_view
+from lora_demo.ui.unrelated import flatten, unrelated_features
 
 CHOOSE = """
 const choose = (event) => {
@@ -31,11 +29,6 @@ element.addEventListener("keydown", choose);
 """
 
 
-@dataclass(frozen=True)
-class Experiments:
-    chosen: Dependency  # a training became the current adapter
-
-
 def build_experiments(
     network: gr.State,
     pictures: Pictures,
@@ -43,7 +36,8 @@ def build_experiments(
     settings: Settings,
     adapter: gr.State,
     results: gr.State,
-) -> Experiments:
+) -> Dependency:
+    """Returns the event that makes one of the trainings the current adapter."""
     with gr.Column(elem_classes="card"):
         gr.HTML(
             step(
@@ -70,48 +64,47 @@ def build_experiments(
             model, stopped = load_model(values[network]), values[run].stopped
             for progress in throttle(until(stopped, read_examples(model, labelled, taught))):
                 yield gr.skip(), progress_note(progress)
-            unrelated = unrelated_features(model, taught, values[alone])
+            if progress.features is None:
+                yield gr.skip(), note("Stopped while looking at the pictures.")
+                return
+            unrelated = flatten(unrelated_features(model, taught, values[alone]))
             spec = settings.spec(values, model.name, taught)
             steps = sweep(model, progress.features, spec, recipes(model), unrelated)
-            yield from throttle(_snapshots(until(stopped, steps), recipes(model)))
+            total = len(recipes(model)) * len(RANKS)
+            yield from throttle(_snapshots(until(stopped, steps), values[results], total))
         except LoraDemoError as error:
             yield gr.skip(), problem(error)
 
-    began = start.click(_begin, run, [run, start, stop, results], queue=False, **QUIET)
+    began = start.click(begin_run, run, [run, start, stop, status], queue=False, **QUIET)
     done = began.then(
         on_lab,
-        {run, network, pictures.gallery, pictures.class_name, alone, *settings.dials},
+        {run, results, network, pictures.gallery, pictures.class_name, alone, *settings.dials},
         [results, status],
         concurrency_id="training",
         **QUIET,
     )
     stop.click(stop_run, run, stop, queue=False, **QUIET)
-    idle = gr.update(visible=True), gr.update(visible=False)
-    done.then(lambda: idle, None, [start, stop], **QUIET)
+    done.failure(lambda: UNEXPECTED, None, status, **QUIET)
+    done.then(lambda: IDLE, None, [start, stop], **QUIET)
     results.change(_show, results, [view, save], **QUIET)
-    chosen = view.click(_use, results, [adapter, status], **QUIET)
-    return Experiments(chosen)
+    return view.click(_use, results, [adapter, status], **QUIET)
 
 
-def _begin(run: Run | None) -> tuple:
-    stop_run(run)
-    stop = gr.update(visible=True, value="Stop", interactive=True)
-    return Run(), gr.update(visible=False), stop, []
-
-
-def _snapshots(steps: Iterator, placements: Sequence[Placement]) -> Iterator[tuple]:
+def _snapshots(
+    steps: Iterable, earlier: list[Result], total: int
+) -> Iterator[tuple[list[Result], str]]:
     """At every step: all results so far, and what is under way."""
-    results: list[Result] = []
-    total = len(placements) * len(RANKS)
+    made: list[Result] = []
     for one in steps:
         if isinstance(one, Result):
-            results = [*results, one]
-        if len(results) < total:
-            recipe = SHORT[placements[len(results) // len(RANKS)]]
-            text = f"Training {len(results) + 1} of {total}: {recipe}{bar(len(results) / total)}"
-            yield results, note(text, "busy")
-    lead = "Done" if len(results) == total else "Stopped"
-    yield results, note(f"<b>{lead}:</b> {len(results)} of {total} trainings are in the table.")
+            made = [*made, one]
+        elif isinstance(one, FitProgress):
+            recipe = f"{SHORT[one.spec.placement]}, rank {one.spec.rank}"
+            text = f"Training {len(made) + 1} of {total}: {recipe}{bar(len(made) / total)}"
+        yield [*earlier, *made][-MAX_RESULTS:], note(text, "busy")
+    lead = "Done" if len(made) == total else "Stopped"
+    count = f"{len(made)} of {total} trainings of the lab are in the table."
+    yield [*earlier, *made][-MAX_RESULTS:], note(f"<b>{lead}:</b> {count}")
 
 
 def _show(results: list[Result]) -> tuple[str, dict]:

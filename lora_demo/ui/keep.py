@@ -1,4 +1,4 @@
-"""Step 5: a LoRA as a file, to keep and to load again."""
+"""Step 7: a LoRA as a file, to keep and to load again."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,13 +34,13 @@ def build_keep(network: gr.State, adapter: gr.State) -> Keep:
             )
         status = gr.HTML()
     loaded = load.upload(_load, [load, network], [adapter, network, status], **QUIET)
-    keep = Keep(loaded, (full, plain))
-    return keep
+    return Keep(loaded, (full, plain))
 
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:
     """Without a name it is called after the taught classes, as in lora-goldfish.safetensors."""
     taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
+    taught = taught.encode()[:120].decode(errors="ignore")  # file systems allow 255 bytes
     return save_adapter(adapter, new_folder() / (name or f"{taught}.safetensors"))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.adapter_files import MAX_FILE_BYTES
+from lora_demo.tensor_files import MAX_FILE_BYTES
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
 THEME = gr.themes.Base(

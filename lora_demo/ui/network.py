@@ -5,13 +5,11 @@ from collections.abc import Iterator
 
 import gradio as gr
 
-from lora_demo.backbones import BASE_MODELS, load_model
+from lora_demo.backbones import BASE_MODELS, BUILT_IN, load_model
 from lora_demo.errors import WeightsError
 from lora_demo.ui.feedback import QUIET, throttle
 from lora_demo.ui.notes import download_note, network_line, problem
 from lora_demo.weights import VGG19_MEGABYTES, VGG19_VARIABLE, download_vgg19
-
-BUILT_IN = "efficientnet_lite0"
 
 
 def build_network(demo: gr.Blocks) -> gr.State:

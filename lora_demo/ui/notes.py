@@ -46,15 +46,21 @@ def progress_note(progress: FitProgress) -> str:
     return note(f"{text}{bar(share)}", "busy")
 
 
-def ready_note(pictures: int, class_name: str, near: Sequence[str] | None) -> str:
-    """What to do next, before a training; `near` are known words spelled like a new one."""
+def ready_note(
+    pictures: int, words: Sequence[str] = (), new: Sequence[str] = (), near: Sequence[str] = ()
+) -> str:
+    """What to do next, before a training: `words` are what all the pictures show, where known.
+
+    `new` are those that the network does not know, `near` known ones spelled like the first.
+    """
     if not pictures:
         return note("Add pictures in step 1 to begin.")
-    if not class_name:
+    if not words:
         return note(f"{_count(pictures, 'picture')}. What do they show? Choose it in step 2.")
-    text = f"Ready: {_count(pictures, 'picture')} of “{escape(class_name)}”. Press Train."
-    if near is not None:
-        text += f" The network has no such word yet: “{escape(class_name)}” will be a new one."
+    names = ", ".join(f"“{escape(word)}”" for word in words)
+    text = f"Ready: {_count(pictures, 'picture')} of {names}. Press Train."
+    if new:
+        text += f" The network has no word “{escape(new[0])}” yet: it will be a new one."
         if near:
             text += f" Or did you mean {escape(' or '.join(near[:3]))}?"
     return note(text)

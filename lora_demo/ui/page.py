@@ -33,12 +33,12 @@ def build_app() -> gr.Blocks:
         settings = practice.settings
         trial = build_trial(network, adapter)
         breakage = build_breakage(adapter, trial.strength, alone, settings)
-        lab = build_experiments(network, pictures, alone, settings, adapter, results)
+        chosen = build_experiments(network, pictures, alone, settings, adapter, results)
         keep = build_keep(network, adapter)
         for set_name, button in pictures.sets.items():
             trial.offer_when(button, [set_name])
         trial.offer_when(pictures.everything, list(pictures.sets))
-        for event in (practice.ended, practice.judged, keep.loaded, lab.chosen):
+        for event in (practice.ended, practice.judged, keep.loaded, chosen):
             breakage.report_after(trial.settle_after(event, adapter))
             keep.offer_after(event, adapter)
         publish_api()

@@ -19,7 +19,7 @@ from lora_demo.images import (
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.notes import refused_note, step
-from lora_demo.words import find_category
+from lora_demo.words import find_category, tidy
 
 DATA = Path(__file__).parents[2] / "data"
 Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
@@ -48,7 +48,8 @@ def build_pictures() -> Pictures:
             step(
                 2,
                 "Say what they show",
-                "Choose one of the 1,000 words that the network knows. Type to search.",
+                "Choose one of the 1,000 words that the network knows: type to search. Or type a "
+                "word of your own, and it learns a new one.",
             )
         )
         class_name = gr.Dropdown(
@@ -105,11 +106,17 @@ def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledIma
     """A gallery's pictures with their classes. Raises `LoraDemoError` on a file from elsewhere."""
     if not items:
         raise LoraDemoError("There are no pictures yet. Add some in step 1.")
-    if not class_name and not all(caption for _, caption in items):
+    shown = words_shown(items, class_name)
+    if None in shown:
         raise LoraDemoError("What do the pictures show? Choose the right answer in step 2.")
-    return [
-        LabelledImage(uploaded(path), to_word(caption or class_name)) for path, caption in items
-    ]
+    pairs = zip(items, shown, strict=True)
+    return [LabelledImage(uploaded(path), word) for (path, _), word in pairs]
+
+
+def words_shown(items: Items | None, class_name: str | None) -> list[str | None]:
+    """What each picture shows: its own caption, else the one choice for all, else not known yet."""
+    names = [caption or class_name for _, caption in items or ()]
+    return [to_word(name) if name else None for name in names]
 
 
 def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
@@ -122,7 +129,7 @@ def to_word(typed: str) -> str:
     try:
         return find_category(typed, CATEGORIES)
     except LoraDemoError:
-        return " ".join(typed.split())
+        return tidy(typed)
 
 
 def _load_set(name: str) -> tuple[Items, str]:

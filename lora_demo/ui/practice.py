@@ -1,8 +1,7 @@
 """Step 3: training that can be watched and stopped, and the fair test that follows."""
 
-import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import gradio as gr
 from gradio.events import Dependency
@@ -10,30 +9,23 @@ from gradio.events import Dependency
 from lora_demo.backbones import CATEGORIES, load_model
 from lora_demo.errors import LoraDemoError
 from lora_demo.lab import Result, judge
-from lora_demo.training import FitProgress, train
+from lora_demo.training import train
 from lora_demo.ui.charts import loss_plot
-from lora_demo.ui.feedback import QUIET, throttle
+from lora_demo.ui.feedback import QUIET, throttle, visitor_errors
 from lora_demo.ui.notes import (
     end_note,
-    note,
     problem,
     progress_note,
     ready_note,
     step,
 )
-from lora_demo.ui.pictures import Items, Pictures, taught_words, to_labelled
+from lora_demo.ui.pictures import Items, Pictures, taught_words, to_labelled, words_shown
 from lora_demo.ui.results import held_back_note, testing_note
+from lora_demo.ui.runs import IDLE, UNEXPECTED, Run, begin_run, stop_run, until
 from lora_demo.ui.settings import Settings, build_settings
-from lora_demo.ui.unrelated import unrelated_features
+from lora_demo.ui.table import MAX_RESULTS
+from lora_demo.ui.unrelated import flatten, unrelated_features
 from lora_demo.words import near_categories
-
-
-@dataclass
-class Run:
-    """One training of one visitor: Stop and the next training set `stopped`."""
-
-    stopped: threading.Event = field(default_factory=threading.Event)
-    trained: FitProgress | None = None  # to be judged, after a training that was not stopped
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ def build_practice(
         settings = build_settings(network)
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
         stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
-        status = gr.HTML(ready_note(0, "", None))
+        status = gr.HTML(ready_note(0))
         tested = gr.HTML(elem_id="tested")
         plot = gr.HTML(loss_plot((), 1), elem_id="loss")
     run = gr.State(None)
@@ -75,17 +67,15 @@ def build_practice(
         except LoraDemoError as error:
             yield gr.skip(), problem(error), gr.skip()
 
-    began = start.click(_begin, run, [run, start, stop, status, tested], queue=False, **QUIET)
-    trained = began.then(
+    began = start.click(begin_run, run, [run, start, stop, status], queue=False, **QUIET)
+    trained = began.then(lambda: "", None, tested, queue=False, **QUIET).then(
         on_train,
         {run, network, pictures.gallery, pictures.class_name, *settings.dials},
         [adapter, status, plot],
         concurrency_id="training",
         **QUIET,
     )
-    idle = gr.update(visible=True), gr.update(visible=False)
-    unexpected = note("That should not have happened. Press Train once more.", "bad")
-    trained.failure(lambda: (*idle, unexpected), None, [start, stop, status], **QUIET)
+    trained.failure(lambda: UNEXPECTED, None, status, **QUIET)
     gr.on(
         [pictures.gallery.change, pictures.class_name.change],
         _ready,
@@ -94,7 +84,7 @@ def build_practice(
         **QUIET,
     )
     stop.click(stop_run, run, stop, queue=False, **QUIET)
-    ended = trained.then(lambda: idle, None, [start, stop], **QUIET)
+    ended = trained.then(lambda: IDLE, None, [start, stop], **QUIET)
     judged = ended.then(
         _judge, [run, alone, results], [tested, results], concurrency_id="training", **QUIET
     )
@@ -102,40 +92,23 @@ def build_practice(
 
 
 def _ready(items: Items | None, class_name: str | None) -> str:
-    captions = dict.fromkeys(caption for _, caption in items or [] if caption)
-    name = (class_name or ", ".join(captions)).strip()
-    known = not class_name or name.replace("_", " ").casefold() in map(str.casefold, CATEGORIES)
-    return ready_note(len(items or []), name, None if known else near_categories(name, CATEGORIES))
-
-
-def _begin(run: Run | None) -> tuple:
-    stop_run(run)
-    stop = gr.update(visible=True, value="Stop", interactive=True)
-    return Run(), gr.update(visible=False), stop, note("Waiting for its turn …", "busy"), ""
+    words = words_shown(items, class_name)
+    distinct = list(dict.fromkeys(word for word in words if word))
+    new = [word for word in distinct if word not in CATEGORIES]
+    near = near_categories(new[0], CATEGORIES) if new else []
+    return ready_note(len(words), [] if None in words else distinct, new, near)
 
 
 def _judge(run: Run, own: Items | None, results: list[Result]) -> Iterator[tuple]:
     """The fair test and what broke; the result joins the visitor's others."""
     if run.trained is None:
         return
-    model = load_model(run.trained.spec.model_name)
-    unrelated = unrelated_features(model, run.trained.spec.class_names, own)
-    for result in throttle(until(run.stopped, judge(model, run.trained, unrelated))):
-        if not isinstance(result, Result):
-            yield testing_note(result), gr.skip()
-    if isinstance(result, Result):
-        yield held_back_note(result.base, result.adapted), [*results, result]
-
-
-def stop_run(run: Run | None) -> dict:
-    """It ends by itself after the step that is under way."""
-    if run:
-        run.stopped.set()
-    return gr.update(value="Stopping …", interactive=False)
-
-
-def until(stopped: threading.Event, steps: Iterable) -> Iterator:
-    for progress in steps:
-        yield progress
-        if stopped.is_set():
-            return
+    with visitor_errors():
+        model = load_model(run.trained.spec.model_name)
+        unrelated = flatten(unrelated_features(model, run.trained.spec.class_names, own))
+        for step_made in throttle(until(run.stopped, judge(model, run.trained, unrelated))):
+            if isinstance(step_made, Result):
+                kept = [*results, step_made][-MAX_RESULTS:]
+                yield held_back_note(step_made.base, step_made.adapted), kept
+            else:
+                yield testing_note(step_made), gr.skip()

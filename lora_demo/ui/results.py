@@ -1,16 +1,17 @@
-"""What a training learned and broke, in sentences and pictures. Pure: nothing is done here."""
+"""What a training learned and broke, in sentences, and in thumbnails of the changed pictures."""
 
 import base64
 import io
 from html import escape
 from pathlib import Path
 
+from lora_demo.adapters import Adapter
 from lora_demo.forgetting import Broken
 from lora_demo.images import open_image
 from lora_demo.leave_one_out import HeldBack, Score
-from lora_demo.specs import AdapterSpec, Placement
+from lora_demo.specs import Placement
 from lora_demo.ui.notes import bar, note
-from lora_demo.ui.unrelated import DRAWINGS
+from lora_demo.ui.unrelated import OTHER_SETS
 
 MAX_SHOWN = 24  # changed pictures
 THUMB_PX = 96
@@ -18,8 +19,8 @@ THUMB_PX = 96
 
 def testing_note(held_back: HeldBack) -> str:
     share = held_back.fold / held_back.folds
-    text = f"Testing it fairly: training again without picture {held_back.fold}"
-    return note(f"{text} of {held_back.folds}{bar(share)}", "busy")
+    text = f"Testing it fairly: part {held_back.fold} of {held_back.folds} of the pictures hidden"
+    return note(f"{text}, the others learned again{bar(share)}", "busy")
 
 
 def held_back_note(base: Score, adapted: Score) -> str:
@@ -42,14 +43,19 @@ def held_back_note(base: Score, adapted: Score) -> str:
     return note(text)
 
 
-def strength_note(spec: AdapterSpec) -> str:
+def strength_note(adapter: Adapter) -> str:
     """Why the dial stands where it stands."""
-    if spec.placement is Placement.GUARDED and spec.strength is not None:
-        return (
-            f'<p class="quiet">It went to {spec.strength:.2f} by itself: few pictures need more '
-            "strength, many need less, and the fair test showed how much.</p>"
+    text = f"This LoRA’s own strength is {adapter.strength:.2f}."
+    if adapter.spec.placement is Placement.GUARDED:
+        text += (
+            " It is found, not chosen: few pictures need more strength, many need less, and what "
+            "the hidden pictures needed counts, too."
         )
-    return '<p class="quiet">It stands at the strength at which it practised.</p>'
+    return f'<p class="quiet">{text}</p>'
+
+
+def is_harmed(groups: dict[str, Broken], classes: Broken | None) -> bool:
+    return any(broken.changed for broken in (*groups.values(), classes) if broken)
 
 
 def broken_report(
@@ -66,10 +72,11 @@ def broken_report(
             "from its own numbers.)"
         )
     spoiled = [name for name, broken in groups.items() if broken.changed]
-    if spoiled == [DRAWINGS] and guarded:
+    if spoiled == [OTHER_SETS] and guarded:
         lines.append(
-            "It learned “a drawing” more than the thing that is drawn. Teach other drawings in the "
-            "same go (“All of them” in step 1), and it has to tell them apart."
+            "Photos are safe. But it learned “a drawing” more than the thing that is drawn. Teach "
+            "other drawings in the same go (“All of them” in step 1), and it has to tell them "
+            "apart; or turn the strength down in step 4."
         )
     elif spoiled and guarded:
         lines.append("Turn the strength down in step 4, or add more pictures, and less will break.")
@@ -77,16 +84,16 @@ def broken_report(
         "A few pictures can show that something broke. They cannot prove that nothing did: add "
         "your own below."
     )
-    harm = len(spoiled) + (classes.changed if classes else 0)
+    harm = is_harmed(groups, classes)
     title = "It learned, and it broke something else." if harm else "Nothing broken here."
     text = "".join(f"<p>{line}</p>" for line in lines)
-    rows = [
-        f'<li><img src="{_thumbnail(paths[name][change.index])}" alt=""><span><b class="frozen">'
+    changes = [(paths[n][change.index], change) for n, b in groups.items() for change in b.changes]
+    rows = "".join(
+        f'<li><img src="{_thumbnail(path)}" alt=""><span><b class="frozen">'
         f'{escape(change.before)}</b> → <b class="lora">{escape(change.after)}</b></span></li>'
-        for name, broken in groups.items()
-        for change in broken.changes
-    ]
-    shown = f'<ul class="changed">{"".join(rows[:MAX_SHOWN])}</ul>' if rows else ""
+        for path, change in changes[:MAX_SHOWN]
+    )
+    shown = f'<ul class="changed">{rows}</ul>' if rows else ""
     return note(f"<b>{title}</b>{text}", "warn" if harm else "good") + shown
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from lora_demo.backbones import FrozenModel, load_model
+from lora_demo.backbones import BUILT_IN, FrozenModel, load_model
 from lora_demo.specs import (
     DEFAULT_SETTINGS,
     MAX_EPOCHS,
@@ -18,7 +18,7 @@ from lora_demo.ui.charts import size_card
 from lora_demo.ui.feedback import QUIET
 from lora_demo.ui.table import RECIPES
 
-DEFAULT_SPEC = AdapterSpec("efficientnet_lite0", Placement.GUARDED)
+DEFAULT_SPEC = AdapterSpec(BUILT_IN, Placement.GUARDED)
 OWN_SETTINGS = DEFAULT_SETTINGS[DEFAULT_SPEC.placement]
 
 

@@ -13,6 +13,7 @@ RECIPES = {
     Placement.CLASSIFIER: "All linear layers",
 }
 SHORT = RECIPES | {Placement.HEAD: "Last layer", Placement.PIXELS: "As in the article"}
+MAX_RESULTS = 48  # of one visitor: each keeps its LoRA, up to 19 MB in the lab
 PLOT_WIDTH, PLOT_HEIGHT = 560, 320  # SVG units
 COLUMNS = {
     "Recipe": "Where the LoRA sits, and how it is trained.",

@@ -111,7 +111,7 @@ def _compare(path: str | None, adapter: Adapter | None, strength: float, network
 
 
 def _settle(adapter: Adapter | None) -> tuple:
-    return (adapter.strength, strength_note(adapter.spec)) if adapter else (gr.skip(), gr.skip())
+    return (adapter.strength, strength_note(adapter)) if adapter else (gr.skip(), gr.skip())
 
 
 def _show(path: str | None) -> dict:

@@ -1,31 +1,39 @@
-"""Pictures that a lesson is not to touch: photos, drawings of other things, the visitor's own."""
+"""Pictures that a lesson is not to touch: photos, the other sets, the visitor's own."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from gradio.media import get_image  # photos that come with Gradio
 
 from lora_demo.backbones import FrozenModel
+from lora_demo.errors import ImageError
 from lora_demo.features import Features, read_features
-from lora_demo.images import class_folders
+from lora_demo.images import class_folders, picture_files
 from lora_demo.ui.feedback import uploaded
-from lora_demo.ui.pictures import DATA, Items
+from lora_demo.ui.pictures import DATA, Items, to_word
 
 PHOTOS = [get_image(f) for f in ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png", "groot.jpeg")]
-DRAWINGS = "drawings of other things"
-
-
-def unrelated_pictures(taught: Sequence[str], own: Items | None = None) -> dict[str, list[str]]:
-    """Paths by what they are."""
-    others = [f for f in class_folders(DATA) if f.name.replace("_", " ") not in taught]
-    return {
-        "photos of other things": PHOTOS,
-        DRAWINGS: [str(path) for folder in others for path in sorted(folder.glob("[!.]*.*"))],
-        "pictures of yours": [str(uploaded(path)) for path, _ in own or ()],
-    }
+OTHER_SETS = "pictures of our other sets"
+Unrelated = dict[str, dict[str, Features]]  # by group, then by path
 
 
 def unrelated_features(
     model: FrozenModel, taught: Sequence[str], own: Items | None = None
-) -> list[Features]:
-    groups = unrelated_pictures(taught, own).values()
-    return [read_features(model, path) for paths in groups for path in paths]
+) -> Unrelated:
+    """What the frozen network makes of them; files that cannot be read are left out."""
+    others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in taught]
+    groups = {
+        "photos of other things": PHOTOS,
+        OTHER_SETS: [str(path) for folder in others for path in picture_files(folder)],
+        "pictures of yours": [str(uploaded(path)) for path, _ in own or ()],
+    }
+    found: Unrelated = {name: {} for name in groups}
+    for name, paths in groups.items():
+        for path in paths:
+            with suppress(ImageError):
+                found[name][path] = read_features(model, path)
+    return found
+
+
+def flatten(unrelated: Unrelated) -> list[Features]:
+    return [features for group in unrelated.values() for features in group.values()]

@@ -1,0 +1,94 @@
+"""Tensor files from strangers: nothing in them is run, and they get little memory and time."""
+
+import io
+import pickletools
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+MAX_FILE_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
+MAX_HEADER_BYTES = 64 * 2**10  # of a .safetensors file; 100 new words have 24 kB at most
+MAX_TENSORS = 6  # A and B of three linear layers
+MAX_NUMBER = 1e6  # larger ones would overflow, and then not even strength 0 is the base model
+MAX_ENTRIES = 32  # a state_dict of six tensors has about a dozen
+PICKLE_GLOBALS = {
+    "collections OrderedDict",
+    "torch FloatStorage",
+    "torch._utils _rebuild_tensor_v2",
+}
+PICKLE_CONTAINERS = {"TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "EMPTY_DICT", "REDUCE"}
+PICKLE_OPCODES = PICKLE_CONTAINERS | {
+    *("BINGET", "BININT", "BININT1", "BININT2", "BINPERSID", "BINPUT", "BINUNICODE", "BUILD"),
+    *("EMPTY_TUPLE", "GLOBAL", "MARK", "NEWFALSE", "PROTO", "SETITEM", "SETITEMS", "STOP"),
+}
+
+
+def read_pth(path: Path) -> dict[str, Tensor]:
+    """The tensors of a float32 state_dict that torch.save wrote; any error for other files.
+
+    Two readers can see two archives in one crafted file. So what was checked is packed anew, and
+    torch reads that.
+    """
+    _check_size(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_FILE_BYTES:
+            raise ValueError("unpacks to more than it may")
+        contents = {entry.filename: archive.read(entry) for entry in entries}
+    [pickled] = [name for name in contents if name.lower().endswith("data.pkl")]
+    _check_pickle(contents[pickled])
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in contents.items():
+            archive.writestr(name, data)
+    packed.seek(0)
+    return _check_tensors(dict(torch.load(packed, map_location="cpu", weights_only=True)))
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Metadata and float32 tensors; any error for other files."""
+    _check_size(path)
+    with path.open("rb") as raw:
+        if int.from_bytes(raw.read(8), "little") > MAX_HEADER_BYTES:
+            raise ValueError("has too long a header")
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return file.metadata(), _check_tensors(tensors)
+
+
+def _check_size(path: Path) -> None:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ValueError(f"has more than {MAX_FILE_BYTES:,} bytes")
+
+
+def _check_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    if len(tensors) > MAX_TENSORS:
+        raise ValueError(f"holds more than {MAX_TENSORS} tensors")
+    for tensor in tensors.values():
+        if tensor.numel() * tensor.itemsize > MAX_FILE_BYTES:  # one number, stretched
+            raise ValueError("says that it is larger than the file")
+        if tensor.dtype != torch.float32 or not (tensor.abs() <= MAX_NUMBER).all():
+            raise ValueError("holds other than 32-bit numbers, too large ones, or NaN")
+    return tensors
+
+
+def _check_pickle(data: bytes) -> None:
+    """Let through what a saved state_dict consists of, and nothing that refers to itself.
+
+    `weights_only` runs no code, but a few hundred bytes can still ask for gigabytes
+    (`bytearray(2**31)`) or for years (tuples of the same tuple twice, nested).
+    """
+    containers, before = set(), ""
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name not in PICKLE_OPCODES:
+            raise ValueError(f"{opcode.name} has no place in a state_dict")
+        if opcode.name == "GLOBAL" and argument not in PICKLE_GLOBALS:
+            raise ValueError(f"{argument} has no place in a state_dict")
+        if opcode.name == "BINPUT" and before in PICKLE_CONTAINERS:
+            containers.add(argument)
+        if opcode.name == "BINGET" and argument in containers:
+            raise ValueError("a container is used twice")
+        before = opcode.name
