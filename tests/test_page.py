@@ -222,7 +222,7 @@ def test_a_new_word_is_taught_and_comes_back_from_its_file(page, tmp_path):
     drop(page, "pictures", DRAWINGS)
     expect(thumbnails(page, "pictures")).to_have_count(5)
     type_class(page, "golden fish")
-    expect(page.get_by_text("no word “golden fish” yet: it will be a new one gold")).to_be_visible()
+    expect(page.get_by_text("no word “golden fish” yet: it will be a new one")).to_be_visible()
     train(page)
     expect(page.get_by_text("A fair test")).to_be_visible()
     drop(page, "trial", [HELD_OUT])
