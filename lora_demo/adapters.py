@@ -8,13 +8,11 @@ from torch.nn import functional as F
 
 from lora_demo.backbones import FrozenModel
 from lora_demo.features import Features, FeatureSet
-from lora_demo.guard import guarded_directions, guarded_strength
+from lora_demo.guard import Guarded, guarded_strength
 from lora_demo.specs import AdapterSpec, Placement, lora_shapes
 from lora_demo.words import known_words
 
 NEW_WORD_LOGIT = -30.0  # so far below any picture's best that the others' probabilities stay
-GUARDED_FIT_STRENGTH = 0.5
-REACH_NATS = 8.0  # known classes lie up to so far behind the first answer, new words up to 50
 
 
 class Lora(nn.Module):
@@ -45,8 +43,6 @@ class Adapter(nn.Module):
         self.spec = spec
         self.loras = nn.ModuleList(loras)
         self.categories = known_words(spec.class_names, model.categories)
-        self.fit_strength = 1.0  # at which it is fitted
-        self.trained_columns = torch.ones(len(self.categories))  # 0 where B is to stay zero
         self._layers = tuple(model.classifier)  # in a tuple they are no part of this module
 
     @property
@@ -104,10 +100,8 @@ def new_adapter(
     """An untrained adapter; equal seeds give equal numbers.
 
     A is standard normal on the pixels, as in the article, and normal with variance 1/m on the
-    features, so that x A keeps the size of x. `guarded` makes A from `features`, the examples,
-    longer where their class is more than 8 nats behind, so that Adam gets there in as many steps.
-    It is fitted at half strength, so that pictures that it has not seen are answered, too. Without
-    examples A is zero, to be loaded.
+    features, so that x A keeps the size of x. `guarded` makes A, and its first strength, from
+    `features`, the examples; without them A is zero, to be loaded.
     """
     generator = torch.Generator().manual_seed(spec.seed)
     outputs = len(known_words(spec.class_names, model.categories))
@@ -119,20 +113,16 @@ def new_adapter(
     if spec.placement is Placement.GUARDED:
         adapter.lora.A = nn.Parameter(torch.zeros_like(adapter.lora.A), requires_grad=False)
         if features:
-            _guard(adapter, model, features)
+            examples = guard(adapter, model, features)
+            directions = examples.directions(
+                torch.ones(len(features.labels), dtype=torch.bool), spec.rank
+            )
+            adapter.lora.A[:, : directions.shape[1]] = directions
+            if spec.strength is None:
+                adapter.set_strength(guarded_strength(features.pictures_per_class, []))
     return adapter
 
 
-@torch.no_grad()
-def _guard(adapter: Adapter, model: FrozenModel, features: FeatureSet) -> None:
-    """A from the examples, the columns of B that may learn, and a first strength."""
-    spec, labels = adapter.spec, features.labels
-    base = adapter.base_logits(features)
-    behind = (base.amax(1) - base.gather(1, labels[:, None])[:, 0]).mean().item()  # nats
-    reach = max(1.0, behind / REACH_NATS)
-    directions = guarded_directions(features.head_input, model.head.weight, spec.rank)
-    adapter.fit_strength = GUARDED_FIT_STRENGTH
-    adapter.lora.A[:, : directions.shape[1]] = directions * (reach / GUARDED_FIT_STRENGTH)
-    adapter.trained_columns = torch.zeros_like(adapter.trained_columns).index_fill(0, labels, 1.0)
-    if spec.strength is None:
-        adapter.set_strength(guarded_strength(features.pictures_per_class, []))
+def guard(adapter: Adapter, model: FrozenModel, features: FeatureSet) -> Guarded:
+    logits = adapter.base_logits(features)
+    return Guarded.of(features.head_input, model.head.weight, logits, features.labels)

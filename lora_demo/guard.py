@@ -1,5 +1,6 @@
 """The guarded head in closed form: where examples answer and what is known already does not."""
 
+from dataclasses import dataclass
 from functools import cache
 from statistics import median
 
@@ -9,34 +10,68 @@ from torch.nn import functional as F
 
 from lora_demo.specs import MAX_STRENGTH
 
+FIT_STRENGTH = 0.5  # fitted at less than 1, so that pictures it has not seen are answered, too
+REACH_NATS = 8.0  # known classes lie up to so far behind the first answer, new words up to 50
 MIN_STRENGTH = 0.5  # of the automatic one, which stays within the dial
 DUPLICATE = 1e-4  # relative singular values below are no directions of their own
 
 
-@torch.no_grad()
-def guarded_directions(x: Tensor, weight: Tensor, rank: int) -> Tensor:
-    """Directions in which the examples x (N, D) answer and the classes of weight (n, D) do not.
+@dataclass(frozen=True)
+class Guarded:
+    """Examples with what all classes share taken out, and how much of it is left in each pair.
 
-    What captures every picture is the direction that all features share. The head knows it:
-    C = W'W / n, of the rows of relu(W) at unit length, is large in directions that many classes
-    read. So, as a closed-form edit keeps old keys by their second moment (ROME, Meng et al. 2022,
-    section 3.1; CorDA, Yang et al. 2024, is a relative), A = the leading left singular vectors of
-    (C + mean(diag C) I)^-1 x', as many as there are
-    different examples: (D, r), scaled so that the examples'
-    responses x A have a mean length of 1.
+    What captures every picture is the direction that all features share. The head W (n, D) knows
+    it: C = R'R / n, of the rows R of relu(W) at unit length, is large in directions that many
+    classes read. So, as a closed-form edit keeps old keys by their second moment (ROME, Meng et
+    al. 2022, section 3.1; CorDA, Yang et al. 2024, is a relative), A are the leading left singular
+    vectors of S' = (C + mean(diag C) I)^-1 x', as many as there are different examples. All else
+    happens in the space of the pictures: those vectors are S' times the eigenvectors of S S'.
     """
-    solved = torch.cholesky_solve(x.T, _second_moment_factor(weight))  # (D, N)
-    left, sizes, _ = torch.linalg.svd(solved, full_matrices=False)
-    directions = left[:, sizes > DUPLICATE * sizes[0]][:, :rank]  # the others guard nothing
-    return directions / (x @ directions).norm(dim=1).mean()
+
+    solved: Tensor  # S (N, D), but for a factor
+    overlap: Tensor  # S S' (N, N), float64
+    answers: Tensor  # x S' (N, N), float64
+    reach: Tensor  # (N,) how many times 8 nats the own class is behind, 1 at least
+
+    @staticmethod
+    @torch.no_grad()
+    def of(x: Tensor, weight: Tensor, logits: Tensor, labels: Tensor) -> "Guarded":
+        """x (N, D) into the head of `weight` (n, D); logits (N, C), labels (N,)."""
+        known, factor = _known(weight)
+        solved = x - torch.cholesky_solve(known @ x.T, factor).T @ known
+        behind = logits.amax(1) - logits.gather(1, labels[:, None])[:, 0]  # nats
+        doubled = solved.double()
+        return Guarded(solved, doubled @ doubled.T, x.double() @ doubled.T, behind / REACH_NATS)
+
+    def coefficients(self, shown: Tensor, rank: int) -> Tensor:
+        """A as sums of the examples `shown` (N,), a mask: A (D, r) = solved[shown].T @ this.
+
+        The responses x A of those examples have the length that Adam needs to get there in its
+        steps: 2 in the mean, and more where the own class is far behind.
+        """
+        sizes, vectors = torch.linalg.eigh(self.overlap[shown][:, shown])  # ascending
+        own = sizes > DUPLICATE**2 * sizes[-1]  # the others guard nothing
+        directions = (vectors[:, own] / sizes[own].sqrt()).flip(1)[:, :rank]
+        length = (self.answers[shown][:, shown] @ directions).norm(dim=1).mean()
+        reach = self.reach[shown].mean().clamp(min=1.0)
+        return directions * (reach / FIT_STRENGTH / length)
+
+    def directions(self, shown: Tensor, rank: int) -> Tensor:
+        return self.solved[shown].T @ self.coefficients(shown, rank).float()  # A: (D, r)
+
+    def responses(self, shown: Tensor, rank: int) -> Tensor:
+        """x A of all examples, where A is made from those shown: (N, rank)."""
+        coefficients = self.coefficients(shown, rank)
+        return F.pad(self.answers[:, shown] @ coefficients, (0, rank - coefficients.shape[1]))
 
 
 @cache  # of a frozen model's head: one tensor, that never changes
-def _second_moment_factor(weight: Tensor) -> Tensor:
-    rows = F.normalize(weight.relu(), dim=1)  # (n, D)
-    second_moment = rows.T @ rows / len(rows)  # (D, D)
-    second_moment.diagonal().add_(second_moment.diagonal().mean())
-    return torch.linalg.cholesky(second_moment)
+def _known(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """R (n, D), and the Cholesky factor of the (n, n) matrix that stands for C (Woodbury)."""
+    rows = F.normalize(weight.relu(), dim=1)
+    inner = rows @ rows.T
+    inner.diagonal().add_(inner.diagonal().sum() / rows.shape[1])
+    return rows, torch.linalg.cholesky(inner)
 
 
 def guarded_strength(examples: float, needed: list[float]) -> float:

@@ -5,17 +5,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch.nn import functional as F
 
 from lora_demo.adapters import Adapter, new_adapter
 from lora_demo.backbones import FrozenModel
+from lora_demo.descent import Answers, descend, descend_answers
 from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.features import FeatureSet, label_features, read_features
 from lora_demo.images import MAX_PICTURES, LabelledImage
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement, TrainingSettings
 from lora_demo.words import find_category, known_words
-
-BATCH_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -124,29 +122,33 @@ def fit(
     linear layers. `settings` are by default the placement's own. Raises `LoraDemoError` where a
     label is neither the base model's nor one of `spec.class_names`.
     """
-    generator = torch.Generator().manual_seed(spec.seed)
     settings = settings or DEFAULT_SETTINGS[spec.placement]
     if features.labels.max() >= len(known_words(spec.class_names, model.categories)):
         raise LoraDemoError(
             "A picture shows a new word that class_names does not list. Add it to the AdapterSpec."
         )
     adapter = new_adapter(spec, model, features)
-    x, base_logits = adapter.inputs(features), adapter.base_logits(features)
-    # more steps an epoch would carry `guarded` further, and its strength would mean another thing
-    batch_size = len(x) if spec.placement is Placement.GUARDED else BATCH_SIZE
-    # fused: A, its gradient and both moments pass through memory once instead of ten times
-    optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
+    guarded = spec.placement is Placement.GUARDED
+    every = torch.arange(len(features.labels))
     points: tuple[LossPoint, ...] = ()
     started = time.perf_counter()
-    for epoch in range(1, settings.epochs + 1):
-        total = 0.0
-        for batch in torch.randperm(len(x), generator=generator).split(batch_size):
-            logits = base_logits[batch] + adapter.delta(x[batch], adapter.fit_strength)
-            loss = F.cross_entropy(logits, features.labels[batch])
-            loss.backward()
-            adapter.lora.B.grad *= adapter.trained_columns
-            optimizer.step()
-            optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
-            total += loss.item() * len(batch)
-        points += (LossPoint(epoch, total / len(x), time.perf_counter() - started),)
+    steps = (
+        _fit_answers(adapter, features, settings)
+        if guarded
+        else descend(adapter, features, every, settings)
+    )
+    for epoch, loss in enumerate(steps, start=1):
+        points += (LossPoint(epoch, loss, time.perf_counter() - started),)
         yield FitProgress(settings.epochs, points, adapter, features, spec, settings)
+
+
+@torch.no_grad()
+def _fit_answers(
+    adapter: Adapter, features: FeatureSet, settings: TrainingSettings
+) -> Iterator[float]:
+    answers = Answers(adapter.base_logits(features), features.labels)
+    responses = (adapter.inputs(features) @ adapter.lora.A)[None]  # (1, N, r), as A stays
+    shown = torch.ones(1, len(features.labels))
+    for losses, b in descend_answers(answers, responses, shown, settings):
+        adapter.lora.B[:, answers.classes] = b[0]
+        yield losses.item()

@@ -17,6 +17,7 @@ ROOMS = [
     "specs",
     "guard",
     "adapters",
+    "descent",
     "training",
     "leave_one_out",
     "evaluation",
@@ -31,6 +32,7 @@ FORBIDDEN = {room: {"gradio"} for room in ROOMS} | {
     "images": {"gradio", "torch"},
     "specs": {"gradio", "PIL", "pathlib"},
     "adapters": {"gradio", "PIL", "pathlib"},
+    "descent": {"gradio", "PIL", "pathlib"},
 }
 
 

@@ -24,6 +24,11 @@ def repeated(features: FeatureSet, times: int) -> FeatureSet:
     return FeatureSet(*(torch.cat([tensor] * times) for tensor in vars(features).values()))
 
 
+def needed(adapter, features: FeatureSet) -> torch.Tensor:
+    delta = adapter.delta(adapter.inputs(features), 1.0)
+    return needed_strengths(adapter.base_logits(features), delta, features.labels)
+
+
 def without(features: FeatureSet, hidden: int) -> FeatureSet:
     return features.pick(torch.tensor([i for i in range(len(features.labels)) if i != hidden]))
 
@@ -69,30 +74,29 @@ def test_a_label_that_is_overtaken_again_needs_a_strength_without_end(model, fea
     first = other.logits.argmax(1)
     already_right = FeatureSet(other.pixels, other.trunk, other.head_input, other.logits, first)
 
-    assert needed_strengths(adapter, already_right).item() == 0
+    assert needed(adapter, already_right).item() == 0
     with torch.no_grad():
         adapter.lora.B[:, 2] = 2 * adapter.lora.B[:, 1]  # a shark gains twice as much
-    assert needed_strengths(adapter, other).item() == float("inf")
+    assert needed(adapter, other).item() == float("inf")
 
 
 def test_the_strength_of_guarded_is_set_by_what_the_hidden_pictures_needed(model, features):
     spec = AdapterSpec(model.name, Placement.GUARDED)
     *_, held_back = leave_one_out(model, features, spec)
 
-    needed = []
+    strengths = []
     for hidden in range(5):
         *_, progress = fit(model, without(features, hidden), spec)
-        needed += needed_strengths(progress.adapter, features.pick(slice(hidden, hidden + 1)))
+        strengths += needed(progress.adapter, features.pick(slice(hidden, hidden + 1)))
 
-    assert held_back.strength == guarded_strength(5, [float(need) for need in needed])
+    assert held_back.strength == guarded_strength(5, [float(strength) for strength in strengths])
 
 
 @pytest.mark.parametrize("placement", [Placement.GUARDED, Placement.HEAD, Placement.PIXELS])
 def test_a_picture_gets_its_label_from_the_needed_strength_on(model, features, placement):
     *_, progress = fit(model, features, AdapterSpec(model.name, placement))
-    needed = needed_strengths(progress.adapter, features)
 
-    for row, strength in enumerate(needed.tolist()):
+    for row, strength in enumerate(needed(progress.adapter, features).tolist()):
         answers = [
             progress.adapter.logits(features, factor * strength)[row].argmax()
             for factor in (0.99, 1.01)

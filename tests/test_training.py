@@ -24,7 +24,7 @@ from lora_demo import (
     train,
 )
 from lora_demo.features import MEMORY_BYTES
-from lora_demo.guard import guarded_directions, guarded_strength
+from lora_demo.guard import Guarded, guarded_strength
 from lora_demo.images import MAX_PICTURES
 from lora_demo.specs import MAX_STRENGTH
 from tests.conftest import DATA
@@ -34,6 +34,11 @@ from tests.plain import PlainLora, plain_losses
 def last(progresses):
     *_, progress = progresses
     return progress
+
+
+def directions(model, features, rank):
+    examples = Guarded.of(features.head_input, model.head.weight, features.logits, features.labels)
+    return examples.directions(torch.ones(len(features.labels), dtype=torch.bool), rank)
 
 
 @pytest.fixture(params=list(Placement))
@@ -151,13 +156,10 @@ def test_guarded_moves_only_the_taught_classes(model, features):
 @pytest.mark.parametrize("repeat", [[0, 0, 0, 0, 0], [0, 1, 2, 3, 4, 0, 1, 2, 3, 4]], ids=str)
 def test_the_same_picture_twice_adds_no_direction(model, features, repeat):
     repeated = features.pick(torch.tensor(repeat))
-    once = guarded_directions(
-        features.pick(slice(len(set(repeat)))).head_input, model.head.weight, 10
-    )
 
-    twice = guarded_directions(repeated.head_input, model.head.weight, 10)
+    twice = directions(model, repeated, 10)
 
-    assert twice.shape == once.shape == (1280, len(set(repeat)))
+    assert twice.shape == (1280, len(set(repeat)))
 
 
 def test_several_guarded_classes_are_learned_at_once(model):
@@ -210,12 +212,12 @@ def test_all_linear_layers_add_up_to_the_network_with_merged_weights(random_vgg1
 
 
 def test_guarded_directions_leave_out_what_the_classes_share(model, features):
-    guarded = guarded_directions(features.head_input, model.head.weight, 5)
+    guarded = directions(model, features, 5)
     plain = torch.linalg.svd(features.head_input.T, full_matrices=False)[0][:, :5]
     rows = F.normalize(model.head.weight.relu(), dim=1)
 
-    def answer_of_the_classes(directions):
-        scaled = directions / (features.head_input @ directions).norm(dim=1).mean()
+    def answer_of_the_classes(columns):
+        scaled = columns / (features.head_input @ columns).norm(dim=1).mean()
         return (rows @ scaled).norm(dim=1).mean()
 
     assert answer_of_the_classes(guarded) < answer_of_the_classes(plain) / 3
