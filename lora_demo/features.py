@@ -21,7 +21,7 @@ MEMORY_BYTES = 832 * 2**20  # the largest set of pictures, on any base model
 class Features:
     """One picture or more as the frozen network sees them."""
 
-    pixels: Tensor  # (N, 3 * input_px * input_px) normalised
+    pixels: Tensor  # (N, 3 * input_px * input_px) normalised; (N, 0) where nobody reads them
     trunk: Tensor  # (N, T) what leaves the trunk
     head_input: Tensor  # (N, D) what goes into the last linear layer
     logits: Tensor  # (N, C) the base model's own answer
@@ -73,9 +73,12 @@ def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> F
     return label_features(features, [words.index(find_category(p.label, words)) for p in pictures])
 
 
-def label_features(features: list[Features], labels: list[int]) -> FeatureSet:
+def label_features(
+    features: list[Features], labels: list[int], with_pixels: bool = True
+) -> FeatureSet:
+    """One set; pixels take 99 % of its memory."""
     return FeatureSet(
-        torch.cat([f.pixels for f in features]),
+        torch.cat([f.pixels if with_pixels else f.pixels[:, :0] for f in features]),
         torch.cat([f.trunk for f in features]),
         torch.cat([f.head_input for f in features]),
         torch.cat([f.logits for f in features]),

@@ -60,7 +60,8 @@ def train(
     """Read the pictures, then fit: one progress a picture, one an epoch."""
     settings = settings or DEFAULT_SETTINGS[spec.placement]
     progress = FitProgress()
-    for progress in read_examples(model, pictures, spec.class_names):
+    with_pixels = spec.placement is Placement.PIXELS
+    for progress in read_examples(model, pictures, spec.class_names, with_pixels):
         if progress.features is None:
             yield replace(progress, epochs=settings.epochs)
     for fitted in fit(model, progress.features, spec, settings):
@@ -73,12 +74,15 @@ def train(
 
 
 def read_examples(
-    model: FrozenModel, pictures: Sequence[LabelledImage], class_names: Sequence[str] = ()
+    model: FrozenModel,
+    pictures: Sequence[LabelledImage],
+    class_names: Sequence[str] = (),
+    with_pixels: bool = True,
 ) -> Iterator[FitProgress]:
     """Pictures of the base model's classes, or of new words among `class_names`, one at a time.
 
     A bad file is left out and named in `refused`; the last progress has the `features` of the
-    others. Raises `LoraDemoError` where none is left.
+    others, their pixels only where they are asked for. Raises `LoraDemoError` where none is left.
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise LoraDemoError(
@@ -106,7 +110,7 @@ def read_examples(
     if not features:
         reasons = " ".join(str(error) for error in refused[:3])
         raise LoraDemoError(f"None of the pictures could be used. {reasons}")
-    yield replace(progress, features=label_features(features, labels))
+    yield replace(progress, features=label_features(features, labels, with_pixels))
 
 
 def fit(
