@@ -1,14 +1,56 @@
 """Teach a frozen ImageNet classifier something new from a few pictures, with LoRA."""
 
-from lora_demo.adapter_files import load_adapter, open_adapter, read_adapter_spec, save_adapter
-from lora_demo.adapters import Adapter, Lora, new_adapter
-from lora_demo.backbones import BASE_MODELS, FrozenModel, load_model
-from lora_demo.errors import AdapterFileError, ImageError, LoraDemoError, WeightsError
-from lora_demo.evaluation import Comparison, Prediction, compare
-from lora_demo.features import Features, FeatureSet, read_feature_set, read_features
-from lora_demo.forgetting import Broken, class_prototypes, count_broken
-from lora_demo.images import LabelledImage, open_image, read_class_folder, read_class_folders
-from lora_demo.lab import Result, judge, sweep
-from lora_demo.leave_one_out import HeldBack, Score, leave_one_out
-from lora_demo.specs import AdapterSpec, Placement, Size, TrainingSettings, adapter_size
-from lora_demo.training import FitProgress, LossPoint, fit, train
+from importlib import import_module
+
+_ROOM = {  # of each public name: imported when it is first asked for, as torch takes seconds
+    "Adapter": "adapters",
+    "AdapterFileError": "errors",
+    "AdapterSpec": "specs",
+    "BASE_MODELS": "backbones",
+    "Broken": "forgetting",
+    "Comparison": "evaluation",
+    "Features": "features",
+    "FeatureSet": "features",
+    "FitProgress": "training",
+    "FrozenModel": "backbones",
+    "HeldBack": "cross_validation",
+    "ImageError": "errors",
+    "LabelledImage": "images",
+    "Lora": "adapters",
+    "LoraDemoError": "errors",
+    "LossPoint": "training",
+    "Placement": "specs",
+    "Prediction": "evaluation",
+    "Result": "lab",
+    "Score": "cross_validation",
+    "Size": "specs",
+    "TrainingSettings": "specs",
+    "WeightsError": "errors",
+    "adapter_size": "specs",
+    "class_prototypes": "forgetting",
+    "compare": "evaluation",
+    "count_broken": "forgetting",
+    "fit": "training",
+    "judge": "lab",
+    "leave_one_out": "cross_validation",
+    "load_adapter": "adapter_files",
+    "load_model": "backbones",
+    "new_adapter": "adapters",
+    "open_adapter": "adapter_files",
+    "open_image": "images",
+    "read_adapter_spec": "adapter_files",
+    "read_class_folder": "images",
+    "read_class_folders": "images",
+    "read_feature_set": "features",
+    "read_features": "features",
+    "save_adapter": "adapter_files",
+    "sweep": "lab",
+    "train": "training",
+}
+__all__ = list(_ROOM)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOM[name]}"), name)

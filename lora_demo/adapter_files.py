@@ -11,14 +11,10 @@ from torch import Tensor
 from lora_demo.adapters import Adapter, new_adapter
 from lora_demo.backbones import FrozenModel, load_model
 from lora_demo.errors import AdapterFileError, LoraDemoError, WeightsError, brief
-from lora_demo.specs import (
-    MAX_RANK,
-    AdapterSpec,
-    Placement,
-    lora_shapes,
-)
-from lora_demo.tensor_files import MAX_FILE_BYTES, read_pth, read_safetensors
-from lora_demo.words import MAX_NEW_WORDS, known_words
+from lora_demo.limits import MAX_LORA_BYTES, MAX_NEW_WORDS, MAX_RANK
+from lora_demo.specs import AdapterSpec, Placement, lora_shapes
+from lora_demo.tensor_files import read_pth, read_safetensors
+from lora_demo.words import known_words
 
 METADATA_KEY = "lora_demo.spec"
 
@@ -114,7 +110,7 @@ def _read(path: Path) -> tuple[AdapterSpec | None, dict[str, Tensor]]:
     except Exception as error:  # foreign files make the readers raise anything
         raise AdapterFileError(
             f"“{brief(path.name)}” cannot be read as a LoRA: it is missing, damaged, cut short, "
-            f"over {MAX_FILE_BYTES // 2**20} MB or something else. Choose one that was saved here."
+            f"over {MAX_LORA_BYTES // 2**20} MB or something else. Choose one that was saved here."
         ) from error
     single = tensors.keys() == {"A", "B"}
     return spec, {f"0.{name}" if single else name: tensor for name, tensor in tensors.items()}

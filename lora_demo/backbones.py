@@ -1,32 +1,31 @@
 """The base models: networks with ImageNet weights, frozen, each cut into a trunk and a head."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-
-import timm
-import torch
-from PIL import Image
-from torch import Tensor, nn
-from torchvision.models import VGG19_Weights, vgg19
+from typing import TYPE_CHECKING
 
 from lora_demo.errors import LoraDemoError, WeightsError, brief
 from lora_demo.weights import find_efficientnet_lite, find_vgg19, read_state_dict
+from lora_demo.words import CATEGORIES
+
+if TYPE_CHECKING:  # to import torch takes seconds; what needs it does so itself
+    from PIL import Image
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
 class BaseModel:
-    """One row of the table of base models: how to build, load, and cut it."""
+    """What is known of a base model before it is loaded; `networks` has how that is done."""
 
     title: str
     about: str
-    build: Callable[[], nn.Module]  # without weights
     find_weights: Callable[[], Path]
-    name_weights: Callable[[nn.Module, dict[str, Tensor]], dict[str, Tensor]]
-    cut: Callable[[nn.Module], tuple[nn.Sequential, nn.Sequential]]  # trunk, classifier
-    preprocess: Callable[[Image.Image], Tensor]  # RGB picture -> (3, input_px, input_px)
+    linear_layers: int  # of its classifier
     input_px: int
 
 
@@ -41,7 +40,7 @@ class FrozenModel:
     title: str
     trunk: nn.Sequential  # (N, 3, input_px, input_px) -> (N, T)
     classifier: nn.Sequential  # (N, T) -> (N, C) logits; all the linear layers
-    preprocess: Callable[[Image.Image], Tensor]
+    preprocess: Callable[[Image.Image], Tensor]  # RGB picture -> (3, input_px, input_px)
     input_px: int
     categories: tuple[str, ...]  # C class names, all different
 
@@ -51,78 +50,31 @@ class FrozenModel:
         return self.classifier[-1]
 
     @property
+    def linear_shapes(self) -> list[tuple[int, int]]:
+        """(numbers in, numbers out) of the classifier's linear layers."""
+        weights = [layer.weight for layer in self.classifier if hasattr(layer, "weight")]
+        return [(weight.shape[1], weight.shape[0]) for weight in weights]
+
+    @property
     def parameter_count(self) -> int:
         return sum(p.numel() for part in (self.trunk, self.classifier) for p in part.parameters())
 
 
-CATEGORIES = tuple(VGG19_Weights.IMAGENET1K_V1.meta["categories"])
-
-
-def _vgg19_names(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """timm keeps VGG's first linear layers as convolutions, with equal numbers in equal order."""
-    if "head.fc.weight" not in tensors:
-        return tensors
-    own = network.state_dict()
-    renamed = {
-        name.replace("pre_logits.fc1", "classifier.0")
-        .replace("pre_logits.fc2", "classifier.3")
-        .replace("head.fc", "classifier.6"): tensor
-        for name, tensor in tensors.items()
-    }
-    return {
-        n: t.reshape(own[n].shape) if n.startswith("classifier") else t for n, t in renamed.items()
-    }
-
-
-def _cut_vgg19(network: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
-    return nn.Sequential(network.features, network.avgpool, nn.Flatten()), network.classifier
-
-
-def _efficientnet_names(network: nn.Module, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The package's tensors have names of their own, but stand in timm's order.
-
-    Its last matrix is stored column by column, for which other sums in another order are used.
-    """
-    rows_first = (tensor.contiguous() for tensor in tensors.values())
-    return dict(zip(network.state_dict(), rows_first, strict=True))
-
-
-def _cut_efficientnet(network: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
-    stages = network.conv_stem, network.bn1, network.blocks, network.conv_head, network.bn2
-    return nn.Sequential(*stages, network.global_pool), nn.Sequential(network.classifier)
-
-
-def _efficientnet_lite(number: int, input_px: int, about: str) -> BaseModel:
-    timm_name = f"tf_efficientnet_lite{number}"
-    config = timm.data.resolve_data_config(
-        pretrained_cfg=timm.get_pretrained_cfg(timm_name).to_dict()
-    )
-    return BaseModel(
-        title=f"EfficientNet-Lite{number}",
-        about=about,
-        build=partial(timm.create_model, timm_name),
-        find_weights=partial(find_efficientnet_lite, number),
-        name_weights=_efficientnet_names,
-        cut=_cut_efficientnet,
-        preprocess=timm.data.create_transform(**config, is_training=False),
-        input_px=input_px,
-    )
-
-
 BASE_MODELS: dict[str, BaseModel] = {
-    "vgg19": BaseModel(
-        title="VGG-19",
-        about="the article's network, large and classic",
-        build=vgg19,
-        find_weights=find_vgg19,
-        name_weights=_vgg19_names,
-        cut=_cut_vgg19,
-        preprocess=VGG19_Weights.IMAGENET1K_V1.transforms(),
-        input_px=224,
+    "vgg19": BaseModel("VGG-19", "the article's network, large and classic", find_vgg19, 3, 224),
+    "efficientnet_lite0": BaseModel(
+        "EfficientNet-Lite0",
+        "built in, small and quick",
+        partial(find_efficientnet_lite, 0),
+        1,
+        224,
     ),
-    "efficientnet_lite0": _efficientnet_lite(0, 224, "built in, small and quick"),
-    "efficientnet_lite1": _efficientnet_lite(1, 240, "a little larger"),
-    "efficientnet_lite2": _efficientnet_lite(2, 260, "larger again"),
+    "efficientnet_lite1": BaseModel(
+        "EfficientNet-Lite1", "a little larger", partial(find_efficientnet_lite, 1), 1, 240
+    ),
+    "efficientnet_lite2": BaseModel(
+        "EfficientNet-Lite2", "larger again", partial(find_efficientnet_lite, 2), 1, 260
+    ),
 }
 BUILT_IN = "efficientnet_lite0"  # its weights come with the app
 _loading = threading.Lock()
@@ -145,16 +97,22 @@ def load_model(name: str, weights: Path | str | None = None) -> FrozenModel:
 
 @cache
 def _load(name: str, path: Path) -> FrozenModel:
-    row = BASE_MODELS[name]
+    import torch
+
+    from lora_demo.networks import NETWORKS
+
+    row, recipe = BASE_MODELS[name], NETWORKS[name]
     with torch.device("meta"):  # allocates nothing: the file's own tensors become the weights
-        network = row.build()
+        network = recipe.build()
     tensors = read_state_dict(path)
     try:
-        network.load_state_dict(row.name_weights(network, tensors), strict=True, assign=True)
+        network.load_state_dict(recipe.name_weights(network, tensors), strict=True, assign=True)
     except Exception as error:  # whatever a foreign file holds: no dict, other names, other shapes
         raise WeightsError(
             f"“{path.name}” holds no weights of {row.title}: names or shapes differ. Put the right "
             "file in its place, or go on with EfficientNet-Lite0."
         ) from error
-    trunk, classifier = (part.eval().requires_grad_(False) for part in row.cut(network))
-    return FrozenModel(name, row.title, trunk, classifier, row.preprocess, row.input_px, CATEGORIES)
+    trunk, classifier = (part.eval().requires_grad_(False) for part in recipe.cut(network))
+    return FrozenModel(
+        name, row.title, trunk, classifier, recipe.preprocess, row.input_px, CATEGORIES
+    )

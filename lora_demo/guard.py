@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lora_demo.specs import MAX_STRENGTH
+from lora_demo.limits import MAX_STRENGTH
 
 FIT_STRENGTH = 0.5  # fitted at less than 1, so that pictures it has not seen are answered, too
 REACH_NATS = 8.0  # known classes lie up to so far behind the first answer, new words up to 50

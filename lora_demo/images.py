@@ -8,13 +8,14 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.limits import (
+    MAX_JPEG_SCANS,
+    MAX_PICTURE_BYTES,
+    MAX_PIXELS,
+    MAX_SIDE_RATIO,
+)
 from lora_demo.words import find_category
 
-MAX_FILE_BYTES = 15 * 2**20
-MAX_PIXELS = 50_000_000  # decoded: 150 MB as RGB
-MAX_JPEG_SCANS = 100  # progressive files have about 10; each takes time over all pixels
-MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
-MAX_PICTURES = 1000
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
 _SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
 _SMALLER = "Make the picture smaller and add it once more."
@@ -39,10 +40,10 @@ def read_image_bytes(path: Path) -> bytes:
         size = path.stat().st_size
         if size == 0:
             raise ImageError(path.name, f"is empty (0 bytes). {_SAVE_AGAIN}")
-        if size > MAX_FILE_BYTES:
+        if size > MAX_PICTURE_BYTES:
             raise ImageError(
                 path.name,
-                f"has {size / 2**20:.0f} MB; {MAX_FILE_BYTES // 2**20} MB is the most. {_SMALLER}",
+                f"has {size / 2**20:.0f} MB; {MAX_PICTURE_BYTES >> 20} MB is the most. {_SMALLER}",
             )
         return path.read_bytes()
     except OSError as error:

@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 
 from lora_demo.adapters import Adapter
 from lora_demo.backbones import FrozenModel
+from lora_demo.cross_validation import HeldBack, Score, leave_one_out
 from lora_demo.features import Features, FeatureSet
 from lora_demo.forgetting import Broken, count_broken, count_classes_broken
-from lora_demo.leave_one_out import HeldBack, Score, leave_one_out
-from lora_demo.specs import AdapterSpec, Placement, Size, adapter_size
+from lora_demo.specs import RANKS, AdapterSpec, Placement, Size, adapter_size
 from lora_demo.training import FitProgress, fit
-
-RANKS = (1, 2, 4, 8, 16, 32)
 
 
 @dataclass(frozen=True)

@@ -3,17 +3,13 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from torch import nn
-
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import LoraDemoError, brief
+from lora_demo.limits import MAX_EPOCHS, MAX_LEARNING_RATE, MAX_RANK, MAX_STRENGTH
 from lora_demo.words import known_words
 
-MAX_RANK = 64
-MAX_STRENGTH = 2.0
-MAX_EPOCHS = 1000
-MAX_LEARNING_RATE = 1.0
 BYTES_PER_NUMBER = 4  # float32
+RANKS = (1, 2, 4, 8, 16, 32)  # that the lab tries
 
 
 def is_number(value: object) -> bool:
@@ -101,11 +97,8 @@ def lora_shapes(placement: Placement, model: FrozenModel, outputs: int) -> list[
     """(m, n) of each update: the numbers that it reads, and those that it adds to."""
     if placement is Placement.PIXELS:
         return [(3 * model.input_px**2, outputs)]
-    linear = [layer for layer in model.classifier if isinstance(layer, nn.Linear)]
-    if placement is not Placement.CLASSIFIER:
-        linear = linear[-1:]
-    *before, last = [(layer.in_features, layer.out_features) for layer in linear]
-    return [*before, (last[0], outputs)]
+    *before, (last, _) = model.linear_shapes
+    return [*(before if placement is Placement.CLASSIFIER else ()), (last, outputs)]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-MAX_FILE_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
+from lora_demo.limits import MAX_LORA_BYTES
+
 MAX_HEADER_BYTES = 64 * 2**10  # of a .safetensors file; 100 new words have 24 kB at most
 MAX_TENSORS = 6  # A and B of three linear layers
 MAX_NUMBER = 1e6  # larger ones would overflow, and then not even strength 0 is the base model
@@ -35,7 +36,7 @@ def read_pth(path: Path) -> dict[str, Tensor]:
     _check_size(path)
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
-        if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_FILE_BYTES:
+        if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_LORA_BYTES:
             raise ValueError("unpacks to more than it may")
         contents = {entry.filename: archive.read(entry) for entry in entries}
     [pickled] = [name for name in contents if name.lower().endswith("data.pkl")]
@@ -60,15 +61,15 @@ def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
 
 
 def _check_size(path: Path) -> None:
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError(f"has more than {MAX_FILE_BYTES:,} bytes")
+    if path.stat().st_size > MAX_LORA_BYTES:
+        raise ValueError(f"has more than {MAX_LORA_BYTES:,} bytes")
 
 
 def _check_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if len(tensors) > MAX_TENSORS:
         raise ValueError(f"holds more than {MAX_TENSORS} tensors")
     for tensor in tensors.values():
-        if tensor.numel() * tensor.itemsize > MAX_FILE_BYTES:  # one number, stretched
+        if tensor.numel() * tensor.itemsize > MAX_LORA_BYTES:  # one number, stretched
             raise ValueError("says that it is larger than the file")
         if tensor.dtype != torch.float32 or not (tensor.abs() <= MAX_NUMBER).all():
             raise ValueError("holds other than 32-bit numbers, too large ones, or NaN")

@@ -11,7 +11,8 @@ from lora_demo.backbones import FrozenModel
 from lora_demo.descent import Answers, descend, descend_answers
 from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.features import FeatureSet, label_features, read_features
-from lora_demo.images import MAX_PICTURES, LabelledImage
+from lora_demo.images import LabelledImage
+from lora_demo.limits import MAX_PICTURES
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement, TrainingSettings
 from lora_demo.words import find_category, known_words
 

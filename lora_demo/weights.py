@@ -1,5 +1,7 @@
 """Where the weights of the base models lie, how they get there, and how they are read safely."""
 
+from __future__ import annotations
+
 import hashlib
 import importlib
 import os
@@ -8,19 +10,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
-import torch
 from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
-from safetensors.torch import load_file
-from torch import Tensor
-from torchvision.models import VGG19_Weights
 
 from lora_demo.errors import WeightsError
 
+if TYPE_CHECKING:  # to import torch takes seconds; what needs it does so itself
+    from torch import Tensor
+
 VGG19_VARIABLE = "LORA_DEMO_VGG19"
-VGG19_URL = VGG19_Weights.IMAGENET1K_V1.url
-VGG19_FILE = VGG19_URL.rsplit("/", 1)[-1]  # its name ends in the first digits of its SHA-256
+VGG19_FILE = "vgg19-dcbb9e9d.pth"  # its name ends in the first digits of its SHA-256
+VGG19_URL = f"https://download.pytorch.org/models/{VGG19_FILE}"  # as torchvision has it
 VGG19_HUB_FILE = ("timm/vgg19.tv_in1k", "model.safetensors")  # the same weights, other key names
 VGG19_MEGABYTES = 548
 CHUNK_BYTES = 2**20
@@ -102,6 +104,9 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
     Nothing in the file is executed. Raises `WeightsError` where it is no such file.
     """
+    import torch
+    from safetensors.torch import load_file
+
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -116,6 +121,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def _download_targets() -> tuple[Path, Path]:
+    import torch
+
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     return folder / VGG19_FILE, folder / "vgg19.tv_in1k.safetensors"
 

@@ -4,10 +4,13 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Sequence
+from pathlib import Path
 
 from lora_demo.errors import LoraDemoError, brief
+from lora_demo.limits import MAX_NEW_WORDS
 
-MAX_NEW_WORDS = 100
+_NAMES = Path(__file__).with_name("imagenet_classes.txt")  # as torchvision has them
+CATEGORIES = tuple(_NAMES.read_text(encoding="utf-8").splitlines())
 NEW_WORD = re.compile(r"\w[\w '’.,()-]{0,39}")
 
 

@@ -1,8 +1,9 @@
-"""The article's way, for comparison: the frozen network is run again for every batch."""
+"""Everybody's way, for comparison: the frozen network is run again for every batch."""
 
 from collections.abc import Iterator
 
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -41,6 +42,30 @@ def plain_losses(
                 base = network(x[batch])
             targets = F.one_hot(labels[batch], base.shape[1]).float()
             loss = F.cross_entropy(base + lora(x[batch]), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        yield total / len(x)
+
+
+def peft_losses(
+    network: nn.Module,
+    layer: str,
+    x: Tensor,
+    labels: Tensor,
+    epochs: int,
+    rank: int = 10,
+    learning_rate: float = 1e-3,
+) -> Iterator[float]:
+    """PEFT's LoRA on one layer of the network, which it changes; else as above."""
+    wrapped = get_peft_model(network, LoraConfig(r=rank, target_modules=[layer]))
+    trained = [p for p in wrapped.parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=learning_rate)
+    for _ in range(epochs):
+        total = 0.0
+        for batch in torch.arange(len(x)).split(BATCH_SIZE):
+            loss = F.cross_entropy(wrapped(x[batch]), labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

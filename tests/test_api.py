@@ -13,8 +13,8 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from lora_demo import judge, leave_one_out, load_adapter, read_adapter_spec
+from lora_demo.limits import MAX_LORA_BYTES
 from lora_demo.specs import AdapterSpec, TrainingSettings
-from lora_demo.tensor_files import MAX_FILE_BYTES
 from lora_demo.training import train
 from lora_demo.ui.unrelated import flatten, unrelated_features
 from tests.conftest import DATA
@@ -277,7 +277,7 @@ def test_monitoring_and_files_of_the_server_are_closed(app_url, secret):
 
 
 def test_too_many_bytes_are_refused_at_the_door(app_url):
-    files = {"files": ("big.png", bytes(MAX_FILE_BYTES + 1), "image/png")}
+    files = {"files": ("big.png", bytes(MAX_LORA_BYTES + 1), "image/png")}
 
     assert httpx.post(f"{app_url}gradio_api/upload", files=files).status_code == 413
 

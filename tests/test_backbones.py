@@ -81,8 +81,13 @@ def test_an_optional_network_that_is_not_installed_is_named_with_the_remedy(monk
         load_model("efficientnet_lite1")
 
 
-def test_class_names_are_unique(model):
+def test_class_names_are_torchvisions_and_unique(model):
+    assert list(model.categories) == VGG19_Weights.IMAGENET1K_V1.meta["categories"]
     assert len(set(model.categories)) == len(model.categories) == 1000
+
+
+def test_the_address_of_vgg19_is_torchvisions():
+    assert VGG19_Weights.IMAGENET1K_V1.url == weights_room.VGG19_URL
 
 
 def test_parameter_counts_are_those_of_the_papers(model, random_vgg19):

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from lora_demo import ImageError, LoraDemoError, open_image, read_class_folder, read_class_folders
-from lora_demo.backbones import CATEGORIES
-from lora_demo.images import MAX_FILE_BYTES, MAX_PIXELS
+from lora_demo.limits import MAX_PICTURE_BYTES, MAX_PIXELS
+from lora_demo.words import CATEGORIES
 
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
@@ -116,7 +116,7 @@ REFUSED = {
     ),
     "a bomb": (encoded(Image.new("1", (30_000, 30_000)), "PNG"), "million pixels"),
     "a strip": (encoded(Image.new("1", (9_000, 3)), "PNG"), "too narrow"),
-    "too many bytes": (b"\xff" * (MAX_FILE_BYTES + 1), "15 MB is the most"),
+    "too many bytes": (b"\xff" * (MAX_PICTURE_BYTES + 1), "15 MB is the most"),
     "a JPEG of 1,000 scans": (encoded(rgb(), "JPEG") + b"\xff\xda" * 1000, "too many passes"),
     "a format not on the list": (encoded(rgb(), "TIFF"), "not a picture"),
 }

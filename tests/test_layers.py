@@ -1,17 +1,23 @@
 """The layout of the design: a room imports only rooms above it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import lora_demo
+
 ROOT = Path(__file__).parents[1] / "lora_demo"
 ROOMS = [
     "errors",
+    "limits",
     "words",
     "tensor_files",
     "images",
     "weights",
+    "networks",
     "backbones",
     "features",
     "specs",
@@ -19,7 +25,7 @@ ROOMS = [
     "adapters",
     "descent",
     "training",
-    "leave_one_out",
+    "cross_validation",
     "evaluation",
     "forgetting",
     "lab",
@@ -27,6 +33,7 @@ ROOMS = [
 ]
 FORBIDDEN = {room: {"gradio"} for room in ROOMS} | {
     "errors": {"gradio", "torch", "PIL"},
+    "limits": {"gradio", "torch", "PIL"},
     "words": {"gradio", "torch", "PIL"},
     "tensor_files": {"gradio", "PIL"},
     "images": {"gradio", "torch"},
@@ -65,6 +72,23 @@ def test_a_room_never_imports_what_it_must_not(room):
     foreign = {name.split(".")[0] for name in imports(ROOT / f"{room}.py")}
 
     assert not foreign & FORBIDDEN[room]
+
+
+def test_the_page_is_built_before_torch_is_imported():
+    """Torch takes seconds; the page is to answer without it."""
+    script = "import sys, lora_demo.ui as ui; ui.build_app(); print('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_every_public_name_can_be_imported():
+    assert all(getattr(lora_demo, name) for name in lora_demo.__all__)
+    assert callable(lora_demo.leave_one_out)
+    with pytest.raises(AttributeError, match="no attribute 'lora'"):
+        lora_demo.lora  # noqa: B018
 
 
 def test_the_public_names_are_no_part_of_the_page():

@@ -25,8 +25,7 @@ from lora_demo import (
 )
 from lora_demo.features import MEMORY_BYTES
 from lora_demo.guard import Guarded, guarded_strength
-from lora_demo.images import MAX_PICTURES
-from lora_demo.specs import MAX_STRENGTH
+from lora_demo.limits import MAX_PICTURES, MAX_STRENGTH
 from tests.conftest import DATA
 from tests.plain import PlainLora, plain_losses
 

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
+from lora_demo.cross_validation import Score
 from lora_demo.evaluation import Change
 from lora_demo.forgetting import Broken, Changed
-from lora_demo.leave_one_out import Score
 from lora_demo.specs import Placement, adapter_size
 from lora_demo.training import FitProgress
 from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
@@ -149,9 +149,19 @@ def test_the_plot_shows_the_first_epoch_and_keeps_first_and_last(epochs):
     plot = loss_plot(points, 1000)
 
     line = plot.split('<polyline points="')[1].split('"')[0].split()
-    assert len(line) <= MAX_PLOT_POINTS + 1
+    assert len(line) <= MAX_PLOT_POINTS
     assert line[0].startswith("44.0,12.0")
     assert f'<circle cx="{line[-1].split(",")[0]}"' in plot
+
+
+def test_thinning_the_plot_out_keeps_the_extremes():
+    losses = [5.0] * 1000
+    losses[500], losses[700] = 9.0, 1.0  # one epoch each
+    plot = loss_plot(tuple(LossPoint(i, loss, 0.0) for i, loss in enumerate(losses, 1)), 1000)
+
+    line = plot.split('<polyline points="')[1].split('"')[0].split()
+    assert {pair.split(",")[1] for pair in line} == {"12.0", "73.3", "134.7"}
+    assert len(line) <= MAX_PLOT_POINTS
 
 
 def test_the_numbers_of_lora_are_those_of_the_article(random_vgg19):

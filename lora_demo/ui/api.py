@@ -1,25 +1,28 @@
 """The two public endpoints. No call depends on an earlier one."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from lora_demo.adapter_files import open_adapter
 from lora_demo.backbones import BUILT_IN, FrozenModel, load_model
 from lora_demo.errors import LoraDemoError, brief
-from lora_demo.evaluation import Prediction, compare
-from lora_demo.features import read_features
 from lora_demo.images import LabelledImage
-from lora_demo.lab import Result, judge
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, adapter_size
-from lora_demo.training import FitProgress, train
 from lora_demo.ui.feedback import throttle, uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
-from lora_demo.ui.pictures import to_word
+from lora_demo.ui.labels import to_word
 from lora_demo.ui.unrelated import flatten, unrelated_features
 from lora_demo.words import find_category
+
+if TYPE_CHECKING:
+    from lora_demo.evaluation import Prediction
+    from lora_demo.lab import Result
+    from lora_demo.training import FitProgress
 
 PTH_MODEL = "vgg19"  # a plain lora.pth does not say; the article's is VGG-19's
 
@@ -48,6 +51,9 @@ def train_endpoint(
     pairs of a summary so far and None; the last pair has the adapter file, and in its summary the
     fair test and what broke.
     """
+    from lora_demo.lab import judge
+    from lora_demo.training import train
+
     with visitor_errors():
         model = load_model(base_model)
         if not isinstance(new_word, bool):
@@ -78,6 +84,10 @@ def compare_endpoint(
 
     The strength is by default the adapter's own.
     """
+    from lora_demo.adapter_files import open_adapter
+    from lora_demo.evaluation import compare
+    from lora_demo.features import read_features
+
     with visitor_errors():
         model, loaded = open_adapter(_file(adapter), PTH_MODEL)
         comparison = compare(model, read_features(model, _file(picture)), loaded, strength)

@@ -1,20 +1,25 @@
 """Step 5: what the LoRA broke, and the recipe that would not."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.adapters import Adapter
 from lora_demo.backbones import load_model
-from lora_demo.forgetting import count_broken, count_classes_broken
 from lora_demo.specs import Placement
 from lora_demo.ui.feedback import QUIET, visitor_errors
+from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import note, step
-from lora_demo.ui.pictures import Items, leave_out_bad
+from lora_demo.ui.pictures import leave_out_bad
 from lora_demo.ui.results import broken_report, is_harmed
 from lora_demo.ui.settings import Settings
 from lora_demo.ui.unrelated import unrelated_features
+
+if TYPE_CHECKING:
+    from lora_demo.adapters import Adapter
 
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
@@ -75,6 +80,8 @@ def _waiting() -> str:
 
 def _report(adapter: Adapter | None, strength: float, own: Items | None) -> tuple[str, dict]:
     """Over the fixed pictures and the visitor's own, at the strength on the dial."""
+    from lora_demo.forgetting import count_broken, count_classes_broken
+
     if adapter is None:
         return _waiting(), gr.update(visible=False)
     with visitor_errors():

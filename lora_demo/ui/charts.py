@@ -1,25 +1,27 @@
 """Records of the core as pictures for the page, in HTML and SVG. Pure: nothing is done here."""
 
-from html import escape
+from __future__ import annotations
 
-from lora_demo.evaluation import Change, Comparison, Prediction
+from html import escape
+from typing import TYPE_CHECKING
+
 from lora_demo.specs import Size
-from lora_demo.training import LossPoint
+
+if TYPE_CHECKING:
+    from lora_demo.evaluation import Change, Comparison, Prediction
+    from lora_demo.training import LossPoint
 
 PLOT_WIDTH, PLOT_HEIGHT = 560, 180  # SVG units
 MAX_PLOT_POINTS = 200
 
 
 def loss_plot(points: tuple[LossPoint, ...], epochs: int) -> str:
-    """The loss curve as SVG, from the first epoch on; at most 200 points and the last."""
+    """The loss curve as SVG, from the first epoch on, thinned out."""
     if not points:
         return (
             '<div class="plot plot-empty">The curve of its mistakes appears here '
             "while it practises.</div>"
         )
-    kept = points[:: -(-len(points) // MAX_PLOT_POINTS)]
-    if kept[-1] is not points[-1]:
-        kept += (points[-1],)
     left, top, right, bottom = 44, 12, PLOT_WIDTH - 14, PLOT_HEIGHT - 30
     highest = max(point.loss for point in points) or 1.0
 
@@ -27,7 +29,7 @@ def loss_plot(points: tuple[LossPoint, ...], epochs: int) -> str:
         along = (point.epoch - 1) / max(epochs - 1, 1)
         return left + along * (right - left), bottom - point.loss / highest * (bottom - top)
 
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(place, kept))
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(place, _thin(points)))
     x, y = place(points[-1])
     first, last = points[0], points[-1]
     label_x, anchor = (x - 10, "end") if x > (left + right) / 2 else (x + 10, "start")
@@ -46,6 +48,16 @@ def loss_plot(points: tuple[LossPoint, ...], epochs: int) -> str:
         "<figcaption>How wrong it still is (the <b>loss</b>). At 0 it is sure of every picture "
         "that it practised on.</figcaption></figure>"
     )
+
+
+def _thin(points: tuple[LossPoint, ...]) -> list[LossPoint]:
+    """At most 200: the first, the last, and the lowest and the highest of each stretch between."""
+    size = max(1, -(-2 * len(points) // (MAX_PLOT_POINTS - 2)))
+    kept = {0, len(points) - 1}
+    for start in range(0, len(points), size):
+        stretch = range(start, min(start + size, len(points)))
+        kept |= {find(stretch, key=lambda i: points[i].loss) for find in (min, max)}
+    return [points[i] for i in sorted(kept)]
 
 
 def size_card(size: Size, title: str, guarded: bool) -> str:

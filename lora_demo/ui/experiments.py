@@ -1,22 +1,27 @@
 """Step 6: which rank, which recipe? All trainings of one visitor side by side."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.adapters import Adapter
 from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
-from lora_demo.lab import RANKS, Result, sweep, to_csv
-from lora_demo.training import FitProgress, read_examples
+from lora_demo.specs import RANKS
 from lora_demo.ui.feedback import QUIET, new_folder, throttle
+from lora_demo.ui.labels import taught_words, to_labelled
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
-from lora_demo.ui.pictures import Pictures, taught_words, to_labelled
+from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.runs import IDLE, UNEXPECTED, begin_run, stop_run, until
 from lora_demo.ui.settings import Settings, recipes
 from lora_demo.ui.table import MAX_RESULTS, SHORT, results_view
 from lora_demo.ui.unrelated import flatten, unrelated_features
+
+if TYPE_CHECKING:
+    from lora_demo.lab import Result
 
 CHOOSE = """
 const choose = (event) => {
@@ -58,6 +63,9 @@ def build_experiments(
 
     def on_lab(values: dict) -> Iterator[tuple]:
         """Values by component; yields what becomes of results and status."""
+        from lora_demo.lab import sweep
+        from lora_demo.training import read_examples
+
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
             taught = taught_words(labelled)
@@ -69,8 +77,8 @@ def build_experiments(
                 return
             unrelated = flatten(unrelated_features(model, taught, values[alone]))
             spec = settings.spec(values, model.name, taught)
-            steps = sweep(model, progress.features, spec, recipes(model), unrelated)
-            total = len(recipes(model)) * len(RANKS)
+            steps = sweep(model, progress.features, spec, recipes(model.name), unrelated)
+            total = len(recipes(model.name)) * len(RANKS)
             yield from throttle(_snapshots(until(stopped, steps), values[results], total))
         except LoraDemoError as error:
             yield gr.skip(), problem(error)
@@ -94,6 +102,9 @@ def _snapshots(
     steps: Iterable, earlier: list[Result], total: int
 ) -> Iterator[tuple[list[Result], str]]:
     """At every step: all results so far, and what is under way."""
+    from lora_demo.lab import Result
+    from lora_demo.training import FitProgress
+
     made: list[Result] = []
     for one in steps:
         if isinstance(one, Result):
@@ -108,6 +119,8 @@ def _snapshots(
 
 
 def _show(results: list[Result]) -> tuple[str, dict]:
+    from lora_demo.lab import to_csv
+
     if not results:
         return results_view(results), gr.update(interactive=False)
     file = new_folder() / "lora-trainings.csv"
@@ -115,7 +128,7 @@ def _show(results: list[Result]) -> tuple[str, dict]:
     return results_view(results), gr.update(value=str(file), interactive=True)
 
 
-def _use(results: list[Result], picked: gr.EventData) -> tuple[Adapter, str]:
+def _use(results: list, picked: gr.EventData) -> tuple:
     adapter = results[picked.row].adapter
     name = f"{SHORT[adapter.spec.placement]}, rank {adapter.spec.rank}"
     return adapter, note(f"In use now: <b>{name}</b>. See steps 4 and 5.", "good")

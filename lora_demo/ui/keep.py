@@ -1,15 +1,19 @@
 """Step 7: a LoRA as a file, to keep and to load again."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.adapter_files import open_adapter, save_adapter
-from lora_demo.adapters import Adapter
 from lora_demo.ui.feedback import QUIET, new_folder, uploaded, visitor_errors
 from lora_demo.ui.notes import loaded_note, step
+
+if TYPE_CHECKING:
+    from lora_demo.adapters import Adapter
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ def build_keep(network: gr.State, adapter: gr.State) -> Keep:
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:
     """Without a name it is called after the taught classes, as in lora-goldfish.safetensors."""
+    from lora_demo.adapter_files import save_adapter
+
     taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
     taught = taught.encode()[:120].decode(errors="ignore")  # file systems allow 255 bytes
     return save_adapter(adapter, new_folder() / (name or f"{taught}.safetensors"))
@@ -53,6 +59,8 @@ def _offer(adapter: Adapter | None) -> tuple:
 
 def _load(path: str, network: str) -> tuple[Adapter, str, str]:
     """Onto the base model that the file names; a plain `.pth` goes onto the one in use."""
+    from lora_demo.adapter_files import open_adapter
+
     with visitor_errors():
         file = uploaded(path)
         _, adapter = open_adapter(file, network)

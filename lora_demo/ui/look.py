@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.tensor_files import MAX_FILE_BYTES
+from lora_demo.limits import MAX_LORA_BYTES
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
 THEME = gr.themes.Base(
@@ -58,7 +58,7 @@ CSS = Path(__file__).with_name("look.css").read_text(encoding="utf-8")
 LAUNCH = {
     "theme": THEME,
     "css": CSS,
-    "max_file_size": MAX_FILE_BYTES,  # of any upload; pictures have a lower limit of their own
+    "max_file_size": MAX_LORA_BYTES,  # of any upload; pictures have a lower limit of their own
     "run_history": False,  # would keep every input and output in the browser
     "enable_monitoring": False,  # would open /monitoring to everybody
     "footer_links": ["api"],

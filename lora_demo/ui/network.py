@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 
 import gradio as gr
 
 from lora_demo.backbones import BASE_MODELS, BUILT_IN, load_model
 from lora_demo.errors import WeightsError
 from lora_demo.ui.feedback import QUIET, throttle
-from lora_demo.ui.notes import download_note, network_line, problem
+from lora_demo.ui.notes import download_note, getting_ready, network_line, problem
 from lora_demo.weights import VGG19_MEGABYTES, VGG19_VARIABLE, download_vgg19
 
 
@@ -16,7 +17,7 @@ def build_network(demo: gr.Blocks) -> gr.State:
     """The name of the network in use: VGG-19 where its weights are here, else the built-in one."""
     in_use = gr.State(BUILT_IN)
     with gr.Column(elem_classes="card network"):
-        line = gr.HTML(network_line(load_model(BUILT_IN)))
+        line = gr.HTML(getting_ready(), elem_id="network-line")
         with gr.Accordion("Choose another network", open=False):
             wish = gr.Radio(
                 [(f"{row.title}, {row.about}", name) for name, row in BASE_MODELS.items()],
@@ -34,8 +35,20 @@ def build_network(demo: gr.Blocks) -> gr.State:
     demo.load(lambda: (*_choose("vgg19")[:3], ""), None, outputs, **QUIET)
     wish.input(_choose, wish, outputs, **QUIET)
     download.click(_download, None, outputs, concurrency_id="download", **QUIET)
-    in_use.change(_show, in_use, [wish, line], **QUIET)
+    gr.on(None, _show, in_use, [wish, line], **QUIET)  # when the page opens, and at each change
     return in_use
+
+
+def get_ready() -> None:
+    """Whatever the first visitor would wait for: it takes seconds, and is done behind the page."""
+    from lora_demo.forgetting import class_prototypes
+    from lora_demo.ui.unrelated import unrelated_features
+
+    for name in (BUILT_IN, "vgg19"):
+        with suppress(WeightsError):
+            model = load_model(name)
+            class_prototypes(model)
+            unrelated_features(model, ())
 
 
 def _choose(name: str) -> tuple:

@@ -1,13 +1,18 @@
 """Records of the core as sentences for the page. Pure: nothing is done here."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.specs import AdapterSpec
-from lora_demo.training import FitProgress
 from lora_demo.weights import DownloadProgress
+
+if TYPE_CHECKING:
+    from lora_demo.training import FitProgress
 
 
 def step(number: int, title: str, text: str) -> str:
@@ -22,6 +27,13 @@ def note(text: str, kind: str = "info") -> str:
 
 def problem(error: LoraDemoError) -> str:
     return note(escape(str(error)), "bad")
+
+
+def getting_ready() -> str:
+    return (
+        '<p class="network-line" role="status"><b class="lora">Getting ready …</b> The network is '
+        "being loaded; that takes a few seconds.</p>"
+    )
 
 
 def network_line(model: FrozenModel) -> str:

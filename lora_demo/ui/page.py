@@ -3,7 +3,7 @@
 import gradio as gr
 from PIL import Image
 
-from lora_demo.images import MAX_PIXELS
+from lora_demo.limits import MAX_PIXELS
 from lora_demo.ui.api import publish_api
 from lora_demo.ui.breakage import build_breakage
 from lora_demo.ui.experiments import build_experiments

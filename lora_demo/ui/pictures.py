@@ -7,10 +7,8 @@ from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.backbones import CATEGORIES
-from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.errors import ImageError
 from lora_demo.images import (
-    LabelledImage,
     class_folders,
     open_image,
     read_class_folder,
@@ -18,11 +16,11 @@ from lora_demo.images import (
 )
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
+from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import refused_note, step
-from lora_demo.words import find_category, tidy
+from lora_demo.words import CATEGORIES, find_category
 
 DATA = Path(__file__).parents[2] / "data"
-Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
 
 
 @dataclass(frozen=True)
@@ -100,36 +98,6 @@ def held_out(set_names: Iterable[str]) -> list[str]:
     """Paths of the pictures that are not learned from, in `data/<category>/held_out/`."""
     folders = [DATA / name / "held_out" for name in set_names]
     return [str(path) for folder in folders for path in sorted(folder.glob("[!.]*"))]
-
-
-def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledImage]:
-    """A gallery's pictures with their classes. Raises `LoraDemoError` on a file from elsewhere."""
-    if not items:
-        raise LoraDemoError("There are no pictures yet. Add some in step 1.")
-    shown = words_shown(items, class_name)
-    if None in shown:
-        raise LoraDemoError("What do the pictures show? Choose the right answer in step 2.")
-    pairs = zip(items, shown, strict=True)
-    return [LabelledImage(uploaded(path), word) for (path, _), word in pairs]
-
-
-def words_shown(items: Items | None, class_name: str | None) -> list[str | None]:
-    """What each picture shows: its own caption, else the one choice for all, else not known yet."""
-    names = [caption or class_name for _, caption in items or ()]
-    return [to_word(name) if name else None for name in names]
-
-
-def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
-    """Each class once, in the order in which it first comes."""
-    return tuple(dict.fromkeys(picture.label for picture in pictures))
-
-
-def to_word(typed: str) -> str:
-    """The class that is meant; what is none of the 1,000 is a new word."""
-    try:
-        return find_category(typed, CATEGORIES)
-    except LoraDemoError:
-        return tidy(typed)
 
 
 def _load_set(name: str) -> tuple[Items, str]:

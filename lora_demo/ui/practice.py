@@ -1,17 +1,19 @@
 """Step 3: training that can be watched and stopped, and the fair test that follows."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones import CATEGORIES, load_model
+from lora_demo.backbones import load_model
 from lora_demo.errors import LoraDemoError
-from lora_demo.lab import Result, judge
-from lora_demo.training import train
 from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET, throttle, visitor_errors
+from lora_demo.ui.labels import Items, taught_words, to_labelled, words_shown
 from lora_demo.ui.notes import (
     end_note,
     problem,
@@ -19,13 +21,16 @@ from lora_demo.ui.notes import (
     ready_note,
     step,
 )
-from lora_demo.ui.pictures import Items, Pictures, taught_words, to_labelled, words_shown
+from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.results import held_back_note, testing_note
 from lora_demo.ui.runs import IDLE, UNEXPECTED, Run, begin_run, stop_run, until
 from lora_demo.ui.settings import Settings, build_settings
 from lora_demo.ui.table import MAX_RESULTS
 from lora_demo.ui.unrelated import flatten, unrelated_features
-from lora_demo.words import near_categories
+from lora_demo.words import CATEGORIES, near_categories
+
+if TYPE_CHECKING:
+    from lora_demo.lab import Result
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,8 @@ def build_practice(
 
     def on_train(values: dict) -> Iterator[tuple]:
         """Values by component; yields what becomes of adapter, status and plot."""
+        from lora_demo.training import train
+
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
             spec = settings.spec(values, values[network], taught_words(labelled))
@@ -101,6 +108,8 @@ def _ready(items: Items | None, class_name: str | None) -> str:
 
 def _judge(run: Run, own: Items | None, results: list[Result]) -> Iterator[tuple]:
     """The fair test and what broke; the result joins the visitor's others."""
+    from lora_demo.lab import Result, judge
+
     if run.trained is None:
         return
     with visitor_errors():

@@ -1,17 +1,22 @@
 """What a training learned and broke, in sentences, and in thumbnails of the changed pictures."""
 
+from __future__ import annotations
+
 import base64
 import io
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lora_demo.adapters import Adapter
-from lora_demo.forgetting import Broken
 from lora_demo.images import open_image
-from lora_demo.leave_one_out import HeldBack, Score
 from lora_demo.specs import Placement
 from lora_demo.ui.notes import bar, note
 from lora_demo.ui.unrelated import OTHER_SETS
+
+if TYPE_CHECKING:
+    from lora_demo.adapters import Adapter
+    from lora_demo.cross_validation import HeldBack, Score
+    from lora_demo.forgetting import Broken
 
 MAX_SHOWN = 24  # changed pictures
 THUMB_PX = 96

@@ -1,13 +1,18 @@
 """Long work of one visitor: one run at a time, that can be stopped."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from lora_demo.training import FitProgress
 from lora_demo.ui.notes import note
+
+if TYPE_CHECKING:
+    from lora_demo.training import FitProgress
 
 IDLE = gr.update(visible=True), gr.update(visible=False)  # the buttons to start and to stop
 UNEXPECTED = note("That should not have happened. Try once more.", "bad")

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from lora_demo.backbones import BUILT_IN, FrozenModel, load_model
+from lora_demo.backbones import BASE_MODELS, BUILT_IN, load_model
+from lora_demo.limits import MAX_EPOCHS, MAX_RANK
 from lora_demo.specs import (
     DEFAULT_SETTINGS,
-    MAX_EPOCHS,
-    MAX_RANK,
     AdapterSpec,
     Placement,
     TrainingSettings,
@@ -54,9 +53,9 @@ class Settings:
         return settings.epochs, settings.learning_rate
 
 
-def recipes(model: FrozenModel) -> list[Placement]:
+def recipes(model_name: str) -> list[Placement]:
     """The quickest first; with one linear layer "all of them" is the last one."""
-    several = len(model.classifier) > 1
+    several = BASE_MODELS[model_name].linear_layers > 1
     return [p for p in RECIPES if p is not Placement.CLASSIFIER or several]
 
 
@@ -70,10 +69,7 @@ def build_settings(network: gr.State) -> Settings:
         info="How many numbers may learn. Move it and watch them below.",
         elem_id="rank",
     )
-    size = gr.HTML(
-        _size(DEFAULT_SPEC.model_name, DEFAULT_SPEC.placement.value, DEFAULT_SPEC.rank),
-        elem_id="size",
-    )
+    size = gr.HTML(elem_id="size")
     with gr.Accordion("More settings", open=False):
         placement = gr.Radio(
             _choices(DEFAULT_SPEC.model_name),
@@ -106,8 +102,8 @@ def build_settings(network: gr.State) -> Settings:
             info="Where the dice start. The same seed gives the same result.",
             elem_id="seed",
         )
-    sizing = [network, placement, rank]
-    gr.on([c.change for c in sizing], _size, sizing, size, queue=False, **QUIET)
+    # without triggers: when the page opens, and when one of the inputs changes
+    gr.on(None, _size, [network, placement, rank], size, queue=False, **QUIET)
     settings = Settings(rank, placement, seed, epochs, learning_rate)
     placement.input(settings.use_own, placement, settings.course, queue=False, **QUIET)
     network.change(_offer, [network, placement], placement, queue=False, **QUIET)
@@ -115,7 +111,7 @@ def build_settings(network: gr.State) -> Settings:
 
 
 def _choices(model_name: str) -> list[tuple[str, str]]:
-    return [(RECIPES[placement], placement.value) for placement in recipes(load_model(model_name))]
+    return [(RECIPES[placement], placement.value) for placement in recipes(model_name)]
 
 
 def _offer(model_name: str, placement: str) -> dict:

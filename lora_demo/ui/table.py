@@ -1,10 +1,15 @@
 """All trainings of one visitor, as a plot and a table. Pure: nothing is done here."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
-from lora_demo.lab import Result
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from lora_demo.specs import Placement
 from lora_demo.ui.charts import file_size
+
+if TYPE_CHECKING:
+    from lora_demo.lab import Result
 
 RECIPES = {
     Placement.GUARDED: "Keep old knowledge",

@@ -1,24 +1,28 @@
 """Step 4: any picture, the base model's answer beside base + LoRA's."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.adapters import Adapter
 from lora_demo.backbones import load_model
-from lora_demo.evaluation import compare
-from lora_demo.features import read_features
-from lora_demo.specs import MAX_STRENGTH
+from lora_demo.limits import MAX_STRENGTH
 from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
+from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import nothing_to_compare, step
-from lora_demo.ui.pictures import Items, build_gallery, held_out, leave_out_bad
+from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad
 from lora_demo.ui.results import strength_note
 from lora_demo.ui.unrelated import PHOTOS
+
+if TYPE_CHECKING:
+    from lora_demo.adapters import Adapter
 
 OTHERS = [(path, "other") for path in PHOTOS]
 
@@ -102,6 +106,9 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
 
 
 def _compare(path: str | None, adapter: Adapter | None, strength: float, network: str) -> str:
+    from lora_demo.evaluation import compare
+    from lora_demo.features import read_features
+
     if path is None:
         return nothing_to_compare()
     with visitor_errors():

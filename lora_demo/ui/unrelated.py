@@ -1,26 +1,34 @@
 """Pictures that a lesson is not to touch: photos, the other sets, the visitor's own."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from gradio.media import get_image  # photos that come with Gradio
 
 from lora_demo.backbones import FrozenModel
 from lora_demo.errors import ImageError
-from lora_demo.features import Features, read_features
 from lora_demo.images import class_folders, picture_files
 from lora_demo.ui.feedback import uploaded
-from lora_demo.ui.pictures import DATA, Items, to_word
+from lora_demo.ui.labels import Items, to_word
+from lora_demo.ui.pictures import DATA
+
+if TYPE_CHECKING:
+    from lora_demo.features import Features
 
 PHOTOS = [get_image(f) for f in ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png", "groot.jpeg")]
 OTHER_SETS = "pictures of our other sets"
-Unrelated = dict[str, dict[str, Features]]  # by group, then by path
+Unrelated = dict[str, dict[str, "Features"]]  # by group, then by path
 
 
 def unrelated_features(
     model: FrozenModel, taught: Sequence[str], own: Items | None = None
 ) -> Unrelated:
     """What the frozen network makes of them; files that cannot be read are left out."""
+    from lora_demo.features import read_features
+
     others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in taught]
     groups = {
         "photos of other things": PHOTOS,

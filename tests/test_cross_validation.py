@@ -12,9 +12,9 @@ from lora_demo import (
     read_class_folder,
     read_feature_set,
 )
+from lora_demo.cross_validation import needed_strengths
 from lora_demo.features import FeatureSet
 from lora_demo.guard import guarded_strength
-from lora_demo.leave_one_out import needed_strengths
 from tests.conftest import DATA
 
 CLASSES = ("goldfish", "snail", "teapot")

@@ -1,0 +1,13 @@
+"""How much a visitor may ask for: the limits, in one place."""
+
+MAX_PICTURES = 1000  # to learn from
+MAX_PICTURE_BYTES = 15 * 2**20
+MAX_PIXELS = 50_000_000  # of a picture, decoded: 150 MB as RGB
+MAX_JPEG_SCANS = 100  # progressive files have about 10; each takes time over all pixels
+MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
+MAX_LORA_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
+MAX_NEW_WORDS = 100
+MAX_RANK = 64
+MAX_STRENGTH = 2.0
+MAX_EPOCHS = 1000
+MAX_LEARNING_RATE = 1.0
