@@ -70,7 +70,6 @@ class Answers:
         self.others = logits.index_fill(1, self.classes, -torch.inf)  # (N, C)
 
 
-@torch.no_grad()
 def descend_answers(
     answers: Answers, responses: Tensor, shown: Tensor, settings: TrainingSettings
 ) -> Iterator[tuple[Tensor, Tensor]]:
@@ -84,6 +83,7 @@ def descend_answers(
     target = F.one_hot(answers.labels, base.shape[1]).float()  # (N, k + 1)
     share = (shown / shown.sum(1, keepdim=True))[:, :, None]  # (F, N, 1)
     taught = (share.transpose(1, 2) @ target > 0).float()  # (F, 1, k + 1): not the others
+    weight = -target * share  # (F, N, k + 1)
     x = FIT_STRENGTH * responses
     shown_x = (x * share).transpose(1, 2)  # (F, r, N)
     b = torch.zeros(len(x), x.shape[2], base.shape[1])  # (F, r, k + 1)
@@ -92,4 +92,4 @@ def descend_answers(
         log_p = torch.baddbmm(base, x, b).log_softmax(2)  # (F, N, k + 1)
         b.grad = shown_x @ (log_p.exp() - target) * taught
         optimizer.step()
-        yield -(log_p * target * share).sum((1, 2)), b[:, :, :-1]
+        yield (log_p * weight).sum((1, 2)), b[:, :, :-1]

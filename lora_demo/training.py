@@ -147,13 +147,13 @@ def fit(
         yield FitProgress(settings.epochs, points, adapter, features, spec, settings)
 
 
-@torch.no_grad()
 def _fit_answers(
     adapter: Adapter, features: FeatureSet, settings: TrainingSettings
 ) -> Iterator[float]:
     answers = Answers(adapter.base_logits(features), features.labels)
     responses = (adapter.inputs(features) @ adapter.lora.A)[None]  # (1, N, r), as A stays
     shown = torch.ones(1, len(features.labels))
+    learned = adapter.lora.B.detach()
     for losses, b in descend_answers(answers, responses, shown, settings):
-        adapter.lora.B[:, answers.classes] = b[0]
+        learned[:, answers.classes] = b[0]
         yield losses.item()

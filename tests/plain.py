@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import torch
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -59,6 +58,8 @@ def peft_losses(
     learning_rate: float = 1e-3,
 ) -> Iterator[float]:
     """PEFT's LoRA on one layer of the network, which it changes; else as above."""
+    from peft import LoraConfig, get_peft_model  # here: it takes memory that the others measure
+
     wrapped = get_peft_model(network, LoraConfig(r=rank, target_modules=[layer]))
     trained = [p for p in wrapped.parameters() if p.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=learning_rate)

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 
 import gradio as gr
 
@@ -44,11 +43,9 @@ def get_ready() -> None:
     from lora_demo.forgetting import class_prototypes
     from lora_demo.ui.unrelated import unrelated_features
 
-    for name in (BUILT_IN, "vgg19"):
-        with suppress(WeightsError):
-            model = load_model(name)
-            class_prototypes(model)
-            unrelated_features(model, ())
+    model = load_model(_choose("vgg19")[0])
+    class_prototypes(model)
+    unrelated_features(model, ())
 
 
 def _choose(name: str) -> tuple:

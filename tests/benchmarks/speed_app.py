@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ PLAIN_LOOP = """
 import sys
 from pathlib import Path
 import torch
+from PIL import Image
 from torchvision.models import VGG19_Weights, vgg19
 from tests.plain import PlainLora, plain_losses
 network = vgg19()
@@ -35,18 +37,39 @@ network.eval().requires_grad_(False)
 preprocess = VGG19_Weights.IMAGENET1K_V1.transforms()
 x = torch.stack([preprocess(Image.open(p).convert("RGB")) for p in Path(sys.argv[2]).glob("*.png")])
 list(plain_losses(network, PlainLora(x[0].numel(), 1000), x, torch.ones(len(x)).long(), 3))
-print(Path("/proc/self/status").read_text())
+print("done", flush=True)
+sys.stdin.read()
 """
 IMPORTS = """
-from pathlib import Path
 import gradio, torch, torchvision, timm
-print(Path("/proc/self/status").read_text())
+from tests.benchmarks.speed_app import megabytes
+print(megabytes("VmHWM"))
 """
 
 
-def peak_megabytes(status: str) -> float:
-    """The most that was resident, as Linux tells it: mapped weights count."""
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1000
+def megabytes(field: str, process: int | str = "self") -> float:
+    """Of /proc: VmHWM, the most that was resident, mapped files included; RssAnon, private."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1000
+
+
+@contextmanager
+def watched(process: int) -> Iterator[dict[str, float]]:
+    """The peaks of a process while the work lasts: `all`, and `private`, looked at 50 times a s."""
+    peaks, over = {"all": 0.0, "private": 0.0}, threading.Event()
+
+    def look() -> None:
+        while not over.wait(0.02):
+            peaks["all"] = megabytes("VmHWM", process)
+            peaks["private"] = max(peaks["private"], megabytes("RssAnon", process))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    try:
+        yield peaks
+    finally:
+        over.set()
+        watcher.join()
 
 
 def run_python(source: str, *arguments: object) -> str:
@@ -94,17 +117,26 @@ def start(lesson: Lesson) -> list[Row]:
 
 
 def memory(lesson: Lesson) -> list[Row]:
-    plain = peak_megabytes(run_python(PLAIN_LOOP, lesson.file, GOLDFISH))
-    floor = peak_megabytes(run_python(IMPORTS)) + lesson.file.stat().st_size / 1e6
+    limit = float(run_python(IMPORTS)) + lesson.file.stat().st_size / 1e6
+    command = [sys.executable, "-c", PLAIN_LOOP, lesson.file, GOLDFISH]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as loop:
+        with watched(loop.pid) as plain:
+            loop.stdout.readline()  # it is done, and waits
+        loop.stdin.close()
     with started(ROOT / "app.py", LORA_DEMO_VGG19=str(lesson.file)) as (process, address, _):
         job = {"base_model": "vgg19", "placement": "pixels", "rank": 10, "epochs": EPOCHS}
         files = [handle_file(picture.path) for picture in lesson.pictures]
-        Client(address, verbose=False).predict(files, "goldfish", **job, api_name="/train")
-        ours = peak_megabytes(Path(f"/proc/{process.pid}/status").read_text())
+        with watched(process.pid) as ours:
+            Client(address, verbose=False).predict(files, "goldfish", **job, api_name="/train")
+    name, total = "memory, a visitor training on VGG-19", ours["all"]
     return [
-        at_most("the app, one visitor training on VGG-19: MB at the peak", ours, 1200),
-        at_most("the same / the plain loop's", ours, 0.5, plain),
-        at_most("the same / its limit: the imports and the file of weights", ours, 1.1, floor),
+        Row(
+            f"{name}: MB (peer: imports, weights)", total, limit, total / limit, 1200, total <= 1200
+        ),
+        at_most(f"{name}: ours / the plain loop's", total, 0.5, plain["all"]),
+        at_most(
+            f"{name}: private, ours / the plain loop's", ours["private"], 0.5, plain["private"]
+        ),
     ]
 
 
@@ -119,7 +151,7 @@ def dial(lesson: Lesson) -> list[Row]:
     handle.remove()
     return [
         at_most("strength dial: s of the server from event to new top-5", taken, 0.03),
-        at_most("the same: runs of the trunk", len(runs), 0),
+        at_most("strength dial: runs of the trunk", len(runs), 0),
     ]
 
 
@@ -134,5 +166,5 @@ def plot(lesson: Lesson) -> list[Row]:
     rate = shown / (time.perf_counter() - before)
     return [
         at_most("live plot, 1,000 epochs: updates a second", rate, 5),
-        at_most("the same: bytes of the largest update", largest, 5000),
+        at_most("live plot, 1,000 epochs: bytes of the largest update", largest, 5000),
     ]
