@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lora_demo.backbones import FrozenModel
+from lora_demo.errors import LoraDemoError
 from lora_demo.features import Features, FeatureSet
 from lora_demo.guard import Guarded, guarded_strength
 from lora_demo.specs import AdapterSpec, Placement, lora_shapes
@@ -113,7 +114,7 @@ def new_adapter(
     if spec.placement is Placement.GUARDED:
         adapter.lora.A = nn.Parameter(torch.zeros_like(adapter.lora.A), requires_grad=False)
         if features:
-            examples = guard(adapter, model, features)
+            examples = guard_examples(adapter, model, features)
             directions = examples.directions(
                 torch.ones(len(features.labels), dtype=torch.bool), spec.rank
             )
@@ -123,6 +124,19 @@ def new_adapter(
     return adapter
 
 
-def guard(adapter: Adapter, model: FrozenModel, features: FeatureSet) -> Guarded:
+def check_examples(features: FeatureSet, spec: AdapterSpec, model: FrozenModel) -> None:
+    """Raises `LoraDemoError` where they cannot be learned from as `spec` asks."""
+    if features.labels.max() >= len(known_words(spec.class_names, model.categories)):
+        raise LoraDemoError(
+            "A picture shows a new word that class_names does not list. Add it to the AdapterSpec."
+        )
+    if spec.placement is Placement.PIXELS and not features.pixels.numel():
+        raise LoraDemoError(
+            "These examples were read without their pixels. Read them with read_feature_set."
+        )
+
+
+def guard_examples(adapter: Adapter, model: FrozenModel, features: FeatureSet) -> Guarded:
+    """The examples as `guarded` learns from them."""
     logits = adapter.base_logits(features)
     return Guarded.of(features.head_input, model.head.weight, logits, features.labels)

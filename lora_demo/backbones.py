@@ -61,19 +61,33 @@ class FrozenModel:
 
 
 BASE_MODELS: dict[str, BaseModel] = {
-    "vgg19": BaseModel("VGG-19", "the article's network, large and classic", find_vgg19, 3, 224),
+    "vgg19": BaseModel(
+        title="VGG-19",
+        about="the article's network, large and classic",
+        find_weights=find_vgg19,
+        linear_layers=3,
+        input_px=224,
+    ),
     "efficientnet_lite0": BaseModel(
-        "EfficientNet-Lite0",
-        "built in, small and quick",
-        partial(find_efficientnet_lite, 0),
-        1,
-        224,
+        title="EfficientNet-Lite0",
+        about="built in, small and quick",
+        find_weights=partial(find_efficientnet_lite, 0),
+        linear_layers=1,
+        input_px=224,
     ),
     "efficientnet_lite1": BaseModel(
-        "EfficientNet-Lite1", "a little larger", partial(find_efficientnet_lite, 1), 1, 240
+        title="EfficientNet-Lite1",
+        about="a little larger",
+        find_weights=partial(find_efficientnet_lite, 1),
+        linear_layers=1,
+        input_px=240,
     ),
     "efficientnet_lite2": BaseModel(
-        "EfficientNet-Lite2", "larger again", partial(find_efficientnet_lite, 2), 1, 260
+        title="EfficientNet-Lite2",
+        about="larger again",
+        find_weights=partial(find_efficientnet_lite, 2),
+        linear_layers=1,
+        input_px=260,
     ),
 }
 BUILT_IN = "efficientnet_lite0"  # its weights come with the app

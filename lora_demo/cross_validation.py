@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from lora_demo.adapters import guard, new_adapter
+from lora_demo.adapters import check_examples, guard_examples, new_adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.descent import Answers, descend, descend_answers
 from lora_demo.features import FeatureSet
@@ -15,6 +14,7 @@ from lora_demo.guard import guarded_strength
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement, TrainingSettings
 
 MAX_FOLDS = 12  # with more pictures several are hidden at once
+PICTURES_AT_ONCE = 500  # in trainings that go side by side; more would be a long silence
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,21 @@ def leave_one_out(
 ) -> Iterator[HeldBack]:
     """Train again without each picture, and ask for the hidden ones; one result a fold.
 
-    The trunk is not run. Of one picture nothing can be hidden: no result.
+    The trunk is not run. Of one picture nothing can be hidden: no result. Raises `LoraDemoError` as
+    `fit` does.
     """
-    if len(features.labels) < 2:
+    count = len(features.labels)
+    if count < 2:
         return
+    check_examples(features, spec, model)
     settings = settings or DEFAULT_SETTINGS[spec.placement]
     score = _score_guarded if spec.placement is Placement.GUARDED else _score
     base = features.logits.argmax(1) == features.labels
-    folds = _folds(features)
-    for fold, (right, strength) in enumerate(score(model, features, spec, settings), start=1):
-        hidden = folds[fold - 1][-1].item() + 1  # so far
-        before = Score(base[:hidden].sum().item(), hidden)
-        yield HeldBack(fold, len(folds), before, Score(right, hidden), strength)
+    steps = score(model, features, spec, settings)
+    for fold, (hidden, right, strength) in enumerate(steps, start=1):
+        asked = hidden[-1].item() + 1  # so far
+        before = Score(base[:asked].sum().item(), asked)
+        yield HeldBack(fold, min(count, MAX_FOLDS), before, Score(right, asked), strength)
 
 
 def _folds(features: FeatureSet) -> tuple[Tensor, ...]:
@@ -67,8 +70,8 @@ def _folds(features: FeatureSet) -> tuple[Tensor, ...]:
 
 def _score(
     model: FrozenModel, features: FeatureSet, spec: AdapterSpec, settings: TrainingSettings
-) -> Iterator[tuple[int, float]]:
-    """One training a fold; how many were right so far, and the strength."""
+) -> Iterator[tuple[Tensor, int, float]]:
+    """One training a fold: what was hidden, how many were right so far, and the strength."""
     strength = 1.0 if spec.strength is None else spec.strength
     every, right = torch.arange(len(features.labels)), 0
     for hidden in _folds(features):
@@ -77,35 +80,34 @@ def _score(
             pass
         asked = features.pick(hidden)
         right += (adapter.logits(asked, strength).argmax(1) == asked.labels).sum().item()
-        yield right, strength
+        yield hidden, right, strength
 
 
 @torch.no_grad()
 def _score_guarded(
     model: FrozenModel, features: FeatureSet, spec: AdapterSpec, settings: TrainingSettings
-) -> Iterator[tuple[int, float]]:
-    """The same, with all trainings at once: they need but the taught answers of each picture."""
+) -> Iterator[tuple[Tensor, int, float]]:
+    """The same, with several trainings at once: they need but the taught answers."""
     folds, adapter = _folds(features), new_adapter(spec, model)
-    examples = guard(adapter, model, features)
-    shown = torch.ones(len(folds), len(features.labels), dtype=torch.bool)
-    for row, hidden in zip(shown, folds, strict=True):
-        row[hidden] = False
-    responses = torch.stack([examples.responses(row, spec.rank) for row in shown]).float()
-    answers = Answers(adapter.base_logits(features), features.labels)
-    for _, b in descend_answers(answers, responses, shown, settings):
-        trained = b
-    hidden_in = shown.logical_not().int().argmax(0)  # (N,) the training that did not see it
-    delta = (responses @ trained)[hidden_in, torch.arange(len(hidden_in))]  # (N, k)
-    delta = F.pad(delta, (0, 1))  # and 0 for the best of all other classes:
+    examples = guard_examples(adapter, model, features)
+    answers = Answers.of(adapter.base_logits(features), features.labels)
     base = torch.cat([answers.own, answers.others.amax(1, keepdim=True)], 1)  # (N, k + 1)
-    needed = needed_strengths(base, delta, answers.labels)
-    strength = spec.strength
-    for hidden in folds:
-        so_far = slice(hidden[-1] + 1)
-        if spec.strength is None:
-            strength = guarded_strength(features.pictures_per_class, needed[so_far].tolist())
-        answered = (base[so_far] + strength * delta[so_far]).argmax(1)
-        yield (answered == answers.labels[so_far]).sum().item(), strength
+    delta = torch.zeros_like(base)  # the others stay
+    every, strength = torch.arange(len(base)), spec.strength
+    at_once = max(1, PICTURES_AT_ONCE // len(base))
+    for group in (folds[first : first + at_once] for first in range(0, len(folds), at_once)):
+        shown = torch.stack([~torch.isin(every, hidden) for hidden in group])  # (F, N)
+        responses = torch.stack([examples.responses(row, spec.rank) for row in shown]).float()
+        *_, (_, trained) = descend_answers(answers, responses, shown, settings)
+        for hidden, x, b in zip(group, responses, trained, strict=True):
+            delta[hidden, :-1] = x[hidden] @ b
+            asked = slice(hidden[-1] + 1)  # so far
+            so_far = base[asked], delta[asked], answers.labels[asked]
+            if spec.strength is None:
+                needed = needed_strengths(*so_far).tolist()
+                strength = guarded_strength(features.pictures_per_class, needed)
+            answered = (so_far[0] + strength * so_far[1]).argmax(1)
+            yield hidden, (answered == so_far[2]).sum().item(), strength
 
 
 @torch.no_grad()

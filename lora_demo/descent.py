@@ -1,6 +1,7 @@
 """The two loops of a training, both Adam on the cross-entropy: all of A and B, or answers alone."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -60,14 +61,20 @@ def _delta_in_pairs(adapter: Adapter, x: Tensor) -> Callable[[Tensor, float], Te
     return delta
 
 
+@dataclass(frozen=True)
 class Answers:
-    """The logits of the taught classes, and one column for all others, which do not move."""
+    """The logits of the taught classes, and of all others, which do not move."""
 
-    def __init__(self, logits: Tensor, labels: Tensor):
+    classes: Tensor  # (k,) the taught ones
+    labels: Tensor  # (N,) places among those
+    own: Tensor  # (N, k) logits of the taught classes
+    others: Tensor  # (N, C) logits, those of the taught classes far below
+
+    @staticmethod
+    def of(logits: Tensor, labels: Tensor) -> "Answers":
         """logits (N, C), labels (N,)."""
-        self.classes, self.labels = labels.unique(return_inverse=True)  # (k,), (N,) among those
-        self.own = logits[:, self.classes]  # (N, k)
-        self.others = logits.index_fill(1, self.classes, -torch.inf)  # (N, C)
+        classes, places = labels.unique(return_inverse=True)
+        return Answers(classes, places, logits[:, classes], logits.index_fill(1, classes, -1e9))
 
 
 def descend_answers(

@@ -29,9 +29,9 @@ class Guarded:
     """
 
     solved: Tensor  # S (N, D), but for a factor
-    overlap: Tensor  # S S' (N, N), float64
+    overlap: Tensor  # S S' (N, N), float64: it holds the squares of the singular values
     answers: Tensor  # x S' (N, N), float64
-    reach: Tensor  # (N,) how many times 8 nats the own class is behind, 1 at least
+    reach: Tensor  # (N,) how many times 8 nats the own class is behind
 
     @staticmethod
     @torch.no_grad()

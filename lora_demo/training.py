@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from lora_demo.adapters import Adapter, new_adapter
+from lora_demo.adapters import Adapter, check_examples, new_adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.descent import Answers, descend, descend_answers
 from lora_demo.errors import ImageError, LoraDemoError
@@ -125,32 +125,27 @@ def fit(
 
     The trunk is not run: what it contributes stands in `features`; `classifier` alone runs the
     linear layers. `settings` are by default the placement's own. Raises `LoraDemoError` where a
-    label is neither the base model's nor one of `spec.class_names`.
+    label is neither the base model's nor one of `spec.class_names`, or where pixels are missing.
     """
     settings = settings or DEFAULT_SETTINGS[spec.placement]
-    if features.labels.max() >= len(known_words(spec.class_names, model.categories)):
-        raise LoraDemoError(
-            "A picture shows a new word that class_names does not list. Add it to the AdapterSpec."
-        )
+    check_examples(features, spec, model)
     adapter = new_adapter(spec, model, features)
-    guarded = spec.placement is Placement.GUARDED
-    every = torch.arange(len(features.labels))
+    fit_placement = _fit_answers if spec.placement is Placement.GUARDED else _fit_all
     points: tuple[LossPoint, ...] = ()
     started = time.perf_counter()
-    steps = (
-        _fit_answers(adapter, features, settings)
-        if guarded
-        else descend(adapter, features, every, settings)
-    )
-    for epoch, loss in enumerate(steps, start=1):
+    for epoch, loss in enumerate(fit_placement(adapter, features, settings), start=1):
         points += (LossPoint(epoch, loss, time.perf_counter() - started),)
         yield FitProgress(settings.epochs, points, adapter, features, spec, settings)
+
+
+def _fit_all(adapter: Adapter, features: FeatureSet, settings: TrainingSettings) -> Iterator[float]:
+    return descend(adapter, features, torch.arange(len(features.labels)), settings)
 
 
 def _fit_answers(
     adapter: Adapter, features: FeatureSet, settings: TrainingSettings
 ) -> Iterator[float]:
-    answers = Answers(adapter.base_logits(features), features.labels)
+    answers = Answers.of(adapter.base_logits(features), features.labels)
     responses = (adapter.inputs(features) @ adapter.lora.A)[None]  # (1, N, r), as A stays
     shown = torch.ones(1, len(features.labels))
     learned = adapter.lora.B.detach()

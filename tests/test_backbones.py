@@ -90,6 +90,11 @@ def test_the_address_of_vgg19_is_torchvisions():
     assert VGG19_Weights.IMAGENET1K_V1.url == weights_room.VGG19_URL
 
 
+def test_the_table_knows_how_many_linear_layers_there_are(model, random_vgg19):
+    for loaded in (model, random_vgg19):
+        assert len(loaded.linear_shapes) == BASE_MODELS[loaded.name].linear_layers
+
+
 def test_parameter_counts_are_those_of_the_papers(model, random_vgg19):
     assert random_vgg19.parameter_count == 143_667_240
     assert model.parameter_count == 4_652_008

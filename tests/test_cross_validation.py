@@ -11,9 +11,12 @@ from lora_demo import (
     leave_one_out,
     read_class_folder,
     read_feature_set,
+    train,
 )
+from lora_demo import features as features_room
+from lora_demo import guard as guard_room
 from lora_demo.cross_validation import needed_strengths
-from lora_demo.features import FeatureSet
+from lora_demo.features import MEMORY_BYTES, FeatureSet
 from lora_demo.guard import guarded_strength
 from tests.conftest import DATA
 
@@ -126,3 +129,22 @@ def test_of_one_picture_nothing_can_be_hidden(model, features):
     one = features.pick(slice(1))
 
     assert list(leave_one_out(model, one, AdapterSpec(model.name))) == []
+
+
+@pytest.mark.parametrize("placement", Placement)
+def test_no_cache_changes_a_result(model, goldfish, placement, monkeypatch):
+    def learn():
+        *_, progress = train(model, goldfish, spec, settings)
+        *_, held_back = leave_one_out(model, progress.features, spec, settings)
+        return progress.adapter.state_dict(), [p.loss for p in progress.points], held_back
+
+    spec, settings = AdapterSpec(model.name, placement, 4), TrainingSettings(20, 0.02)
+    learn()
+    warm_tensors, *warm = learn()
+
+    monkeypatch.setattr(features_room, "_memory", features_room._Memory(MEMORY_BYTES))
+    guard_room._known.cache_clear()
+    cold_tensors, *cold = learn()
+
+    assert warm == cold
+    assert all(torch.equal(cold_tensors[name], tensor) for name, tensor in warm_tensors.items())

@@ -440,6 +440,14 @@ def test_vgg19_is_downloaded_at_a_click(page, server, vgg19_file, monkeypatch):
     expect(page.locator("#download")).to_have_count(0)
 
 
+def test_the_page_says_that_it_is_getting_ready_until_the_network_is_loaded(page, app_url):
+    served = page.request.get(f"{app_url}config").text()
+
+    assert "Getting ready" in served
+    expect(page.locator("#network-line")).to_contain_text("You teach EfficientNet-Lite0")
+    expect(page.locator("#size")).to_contain_text("4,652,008")
+
+
 def test_every_class_can_be_found_by_its_name(page):
     choose_class(page, "maillot tank suit")
 

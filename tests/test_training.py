@@ -16,6 +16,7 @@ from lora_demo import (
     TrainingSettings,
     adapter_size,
     fit,
+    leave_one_out,
     new_adapter,
     open_image,
     read_class_folder,
@@ -175,8 +176,20 @@ def test_several_guarded_classes_are_learned_at_once(model):
 
 
 def test_a_label_that_the_spec_does_not_announce_is_named(model, features):
-    with pytest.raises(LoraDemoError, match="new word that class_names does not list"):
-        last(fit(model, replace(features, labels=features.labels + 999), AdapterSpec(model.name)))
+    unknown = replace(features, labels=features.labels + 999)
+
+    for learn in (fit, leave_one_out):
+        with pytest.raises(LoraDemoError, match="new word that class_names does not list"):
+            last(learn(model, unknown, AdapterSpec(model.name)))
+
+
+def test_examples_without_pixels_are_refused_where_pixels_are_read(model, goldfish):
+    spec = AdapterSpec(model.name, Placement.GUARDED)
+    features = last(train(model, goldfish, spec, TrainingSettings(1))).features
+
+    for learn in (fit, leave_one_out):
+        with pytest.raises(LoraDemoError, match="read without their pixels"):
+            last(learn(model, features, AdapterSpec(model.name, Placement.PIXELS)))
 
 
 def test_all_linear_layers_learn_and_start_from_nothing(random_vgg19, goldfish):

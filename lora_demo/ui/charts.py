@@ -52,7 +52,7 @@ def loss_plot(points: tuple[LossPoint, ...], epochs: int) -> str:
 
 def _thin(points: tuple[LossPoint, ...]) -> list[LossPoint]:
     """At most 200: the first, the last, and the lowest and the highest of each stretch between."""
-    size = max(1, -(-2 * len(points) // (MAX_PLOT_POINTS - 2)))
+    size = -(-2 * len(points) // (MAX_PLOT_POINTS - 2))
     kept = {0, len(points) - 1}
     for start in range(0, len(points), size):
         stretch = range(start, min(start + size, len(points)))

@@ -128,6 +128,7 @@ def _show(results: list[Result]) -> tuple[str, dict]:
     return results_view(results), gr.update(value=str(file), interactive=True)
 
 
+# Gradio evaluates these types: one that is not imported here would hide EventData from it
 def _use(results: list, picked: gr.EventData) -> tuple:
     adapter = results[picked.row].adapter
     name = f"{SHORT[adapter.spec.placement]}, rank {adapter.spec.rank}"

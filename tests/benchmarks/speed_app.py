@@ -90,7 +90,7 @@ def started(script: Path, **variables: str) -> Iterator[tuple[subprocess.Popen, 
         [sys.executable, script], cwd=ROOT, env=os.environ | settings, **quiet
     )
     try:
-        while True:
+        while process.poll() is None:
             try:
                 urlopen(f"http://127.0.0.1:{port}/", timeout=5).read()
                 break

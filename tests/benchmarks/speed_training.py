@@ -32,6 +32,7 @@ from lora_demo import (
 from lora_demo.backbones import _load
 from lora_demo.guard import _known
 from lora_demo.weights import VGG19_FILE
+from lora_demo.words import CATEGORIES
 from tests.benchmarks.machine import bytes_per_second, seconds, share_of_peak
 from tests.benchmarks.rows import Row, at_least, at_most
 from tests.plain import PlainLora, peft_losses, plain_losses
@@ -68,7 +69,7 @@ class Lesson:
 
     @cached_property
     def pictures(self) -> list[LabelledImage]:
-        return read_class_folder(GOLDFISH, self.model.categories)
+        return read_class_folder(GOLDFISH, CATEGORIES)
 
     @cached_property
     def x(self) -> torch.Tensor:
@@ -76,7 +77,7 @@ class Lesson:
 
     @cached_property
     def labels(self) -> torch.Tensor:
-        return torch.full((len(self.pictures),), self.model.categories.index("goldfish"))
+        return torch.full((len(self.pictures),), CATEGORIES.index("goldfish"))
 
     @cached_property
     def plain(self) -> tuple[list[float], float]:
