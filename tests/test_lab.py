@@ -9,6 +9,7 @@ import torch
 from lora_demo import AdapterSpec, Placement, class_prototypes, count_broken, fit, judge, sweep
 from lora_demo.forgetting import count_classes_broken
 from lora_demo.lab import Result, to_csv
+from lora_demo.ui import get_ready
 from lora_demo.ui import unrelated as unrelated_room
 from lora_demo.ui.table import results_view
 from lora_demo.ui.unrelated import flatten, unrelated_features
@@ -38,6 +39,16 @@ def figures(result):
     """All but the seconds and the adapter itself."""
     broken = result.pictures_broken, result.classes_broken
     return result.size, result.final_loss, result.base, result.adapted, *broken
+
+
+def test_getting_ready_leaves_nothing_to_read_to_the_first_visitor(model):
+    get_ready()
+
+    runs = []
+    handle = model.trunk.register_forward_pre_hook(lambda *_: runs.append(1))
+    unrelated_features(model, [])
+    handle.remove()
+    assert runs == []
 
 
 def test_the_rows_come_in_order(results):

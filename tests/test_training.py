@@ -121,6 +121,19 @@ def test_the_loss_curve_is_that_of_the_plain_loop(request, goldfish, fixture):
     assert ours[-1].loss < ours[0].loss
 
 
+@pytest.mark.parametrize("rank", [1, 2, 7, 10, 11])
+def test_the_loss_curve_is_that_of_the_plain_loop_at_every_rank(model, features, rank):
+    x = features.pixels.view(-1, 3, model.input_px, model.input_px)
+    network = torch.nn.Sequential(model.trunk, model.classifier)
+    spec = AdapterSpec(model.name, Placement.PIXELS, rank)
+
+    ours = last(fit(model, features, spec, TrainingSettings(8))).points
+    lora = PlainLora(features.pixels.shape[1], 1000, rank)
+
+    plain = list(plain_losses(network, lora, x, features.labels, 8))
+    assert [point.loss for point in ours] == pytest.approx(plain, abs=1e-4)
+
+
 @pytest.mark.parametrize("placement", [Placement.PIXELS, Placement.HEAD])
 def test_equal_seeds_equal_losses(model, features, placement):
     def losses(seed):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from statistics import median
 
 import torch
 from torch import nn
@@ -98,16 +99,26 @@ def timed(losses: Iterator[float]) -> tuple[list[float], float]:
 
 
 def pixels_epoch(lesson: Lesson) -> list[Row]:
+    """In turns, as the machine's pace changes: an epoch of theirs, twenty of ours, a copy."""
     features = read_feature_set(lesson.model, lesson.pictures)
-    plain_values, plain = lesson.plain
+    lora = PlainLora(lesson.x[0].numel(), 1000)
+    theirs = plain_losses(lesson.network, lora, lesson.x, lesson.labels, PLAIN_EPOCHS)
     steps = fit(lesson.model, features, PIXELS, TrainingSettings(EPOCHS))
-    values, ours = timed(step.points[-1].loss for step in steps)
+    ours = (step.points[-1].loss for step in steps)
+    plain_values, plain, values, quick, copies = [], [], [], [], []
+    for _ in range(PLAIN_EPOCHS):
+        for losses, taken, epochs in ((theirs, plain, 1), (ours, quick, EPOCHS // PLAIN_EPOCHS)):
+            for _ in range(epochs):
+                before = time.perf_counter()
+                (plain_values if losses is theirs else values).append(next(losses))
+                taken.append(time.perf_counter() - before)
+        copies.append(bytes_per_second())
     difference = max(abs(a - b) for a, b in zip(plain_values, values, strict=False))
     traffic = 8 * new_adapter(PIXELS, lesson.model).lora.A.nbytes  # A, gradient, two moments
-    memory = traffic / bytes_per_second()
+    epoch, memory = median(quick), traffic / median(copies)
     return [
-        at_least("VGG-19, pixels: s per epoch, plain loop / ours", ours, plain, 350),
-        at_most("VGG-19, pixels: s per epoch / s that its memory traffic needs", ours, 2, memory),
+        at_least("VGG-19, pixels: s per epoch, plain loop / ours", epoch, median(plain), 350),
+        at_most("VGG-19, pixels: s per epoch / s that its memory traffic needs", epoch, 2, memory),
         at_most("VGG-19, pixels: nats between the losses of both, at most", difference, 1e-4),
     ]
 
