@@ -9,6 +9,7 @@ _ROOM = {  # of each public name: imported when it is first asked for, as torch 
     "BASE_MODELS": "backbones",
     "Broken": "forgetting",
     "Comparison": "evaluation",
+    "DivergedError": "errors",
     "Features": "features",
     "FeatureSet": "features",
     "FitProgress": "training",

@@ -106,3 +106,15 @@ def descend_answers(
         b.grad = shown_x @ (log_p.exp() - target) * taught
         optimizer.step()
         yield (log_p * weight).sum((1, 2)), b[:, :, :-1]
+
+
+def descend_guarded(
+    adapter: Adapter, features: FeatureSet, shown: Tensor, settings: TrainingSettings
+) -> Iterator[float]:
+    """As `descend`, for the guarded head: all at once, and of B the taught classes' columns."""
+    responses = adapter.inputs(features) @ adapter.lora.A  # (N, r), as A stays
+    answers = Answers.of(adapter.base_logits(features)[shown], features.labels[shown])
+    learned, everything = adapter.lora.B.detach(), torch.ones(1, len(shown))
+    for losses, b in descend_answers(answers, responses[shown][None], everything, settings):
+        learned[:, answers.classes] = b[0]
+        yield losses.item()

@@ -14,6 +14,10 @@ class ImageError(LoraDemoError):
         self.reason = reason
 
 
+class DivergedError(LoraDemoError):
+    """A training that made things worse, or that ended in no numbers at all."""
+
+
 class WeightsError(LoraDemoError):
     """The weights of a base model are missing, cut short, or not that model's."""
 

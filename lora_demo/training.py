@@ -1,5 +1,6 @@
 """Fitting an adapter: generators of progress. To stop a training, cease to pull."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -8,13 +9,15 @@ import torch
 
 from lora_demo.adapters import Adapter, check_examples, new_adapter
 from lora_demo.backbones import FrozenModel
-from lora_demo.descent import Answers, descend, descend_answers
-from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.descent import descend, descend_guarded
+from lora_demo.errors import DivergedError, ImageError, LoraDemoError
 from lora_demo.features import FeatureSet, label_features, read_features
 from lora_demo.images import LabelledImage
 from lora_demo.limits import MAX_PICTURES
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement, TrainingSettings
 from lora_demo.words import find_category, known_words
+
+DIVERGED = 2.0  # times the first loss
 
 
 @dataclass(frozen=True)
@@ -125,30 +128,26 @@ def fit(
 
     The trunk is not run: what it contributes stands in `features`; `classifier` alone runs the
     linear layers. `settings` are by default the placement's own. Raises `LoraDemoError` where a
-    label is neither the base model's nor one of `spec.class_names`, or where pixels are missing.
+    label is neither the base model's nor one of `spec.class_names`, or where pixels are missing;
+    `DivergedError` where the loss overflows, or is in the end twice what it was in the beginning.
     """
-    settings = settings or DEFAULT_SETTINGS[spec.placement]
+    own = DEFAULT_SETTINGS[spec.placement]
+    settings = settings or own
     check_examples(features, spec, model)
     adapter = new_adapter(spec, model, features)
-    fit_placement = _fit_answers if spec.placement is Placement.GUARDED else _fit_all
+    guarded = spec.placement is Placement.GUARDED
+    every = torch.arange(len(features.labels))
+    losses = (descend_guarded if guarded else descend)(adapter, features, every, settings)
     points: tuple[LossPoint, ...] = ()
     started = time.perf_counter()
-    for epoch, loss in enumerate(fit_placement(adapter, features, settings), start=1):
+    for epoch, loss in enumerate(losses, start=1):
         points += (LossPoint(epoch, loss, time.perf_counter() - started),)
+        at_end = epoch == settings.epochs
+        if not math.isfinite(loss) or (at_end and loss > DIVERGED * points[0].loss):
+            raise DivergedError(
+                f"The training ran away: in {epoch:,} rounds the mistake (loss) went from "
+                f"{points[0].loss:.2f} to {loss:.4g}. Choose a smaller step size (learning rate) "
+                f"than {settings.learning_rate:g}: {own.learning_rate:g} is a good start. This "
+                "training is thrown away."
+            )
         yield FitProgress(settings.epochs, points, adapter, features, spec, settings)
-
-
-def _fit_all(adapter: Adapter, features: FeatureSet, settings: TrainingSettings) -> Iterator[float]:
-    return descend(adapter, features, torch.arange(len(features.labels)), settings)
-
-
-def _fit_answers(
-    adapter: Adapter, features: FeatureSet, settings: TrainingSettings
-) -> Iterator[float]:
-    answers = Answers.of(adapter.base_logits(features), features.labels)
-    responses = (adapter.inputs(features) @ adapter.lora.A)[None]  # (1, N, r), as A stays
-    shown = torch.ones(1, len(features.labels))
-    learned = adapter.lora.B.detach()
-    for losses, b in descend_answers(answers, responses, shown, settings):
-        learned[:, answers.classes] = b[0]
-        yield losses.item()

@@ -5,6 +5,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import httpx
 import pytest
@@ -323,3 +324,8 @@ def test_a_path_with_a_nul_is_refused_in_words(client, pictures):
         client.submit([{"path": "a\0b", "meta": {}}], "goldfish", api_name="/train").result(
             timeout=60
         )
+
+
+def test_the_health_check_answers(app_url):
+    with urlopen(f"{app_url}healthz", timeout=5) as answer:
+        assert (answer.status, answer.read()) == (200, b"ok")

@@ -105,6 +105,29 @@ def test_stop_keeps_what_was_learned(page):
     expect(page.locator("#save")).to_be_enabled()
 
 
+def test_a_training_that_runs_away_says_so_and_leaves_the_lora_before_it(page):
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    train(page)
+    expect(page.locator("#comparison .change")).to_contain_text("to place 1")
+    before = page.locator("#comparison .answers.lora ol").inner_text()
+
+    page.get_by_role("button", name="All of them").click()
+    expect(thumbnails(page, "pictures")).to_have_count(15)
+    use_settings(page)
+    page.get_by_label("As in the article").check()
+    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+    set_number(page, "epochs", "20")
+    set_number(page, "rank", "1")
+    set_number(page, "learning-rate", "1")
+    page.locator("#train").click()
+
+    expect(page.get_by_text("The training ran away")).to_be_visible()
+    expect(page.locator("#train")).to_be_visible()
+    thumbnails(page, "trial").first.click()
+    expect(page.locator("#comparison .answers.lora ol")).to_have_text(before, use_inner_text=True)
+
+
 def test_one_click_loads_a_set_and_shows_what_the_base_model_says(page):
     page.get_by_role("button", name="Snail", exact=True).click()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lora_demo import load_adapter
+from lora_demo import limits, load_adapter
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,6 +40,15 @@ def test_the_client_lines_train_and_compare(app_url, capsys):
     assert float(loss) < 0.1
     assert "goldfish" not in base
     assert "goldfish" in adapted
+
+
+def test_the_limits_are_those_of_the_code():
+    table = README.split("### Limits")[1].split("## ")[0]
+    values = [value for name, value in vars(limits).items() if name.startswith("MAX_")]
+    plain = [v // 2**20 if v % 2**20 == 0 else v // 10**6 if v > 10**6 else v for v in values]
+
+    for value in set(plain) - {limits.MAX_JPEG_SCANS}:
+        assert f"{value:,g}" in table
 
 
 def test_the_commands_are_the_ones_that_exist():

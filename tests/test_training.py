@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from lora_demo import (
     AdapterSpec,
+    DivergedError,
     LabelledImage,
     LoraDemoError,
     Placement,
@@ -331,6 +332,24 @@ def test_no_readable_picture_at_all_is_an_error(model, tmp_path, spec):
 
     with pytest.raises(LoraDemoError, match=r"None of the pictures.*“broken.jpg”"):
         last(train(model, [LabelledImage(tmp_path / "broken.jpg", "goldfish")], spec))
+
+
+def test_a_training_that_overflows_ends_with_a_sentence(model, features):
+    endless = replace(features, pixels=features.pixels * 1e38)
+
+    with pytest.raises(DivergedError, match=r"ran away.*smaller step size.*than 0.001"):
+        last(fit(model, endless, AdapterSpec(model.name)))
+
+
+def test_a_training_that_ends_worse_than_it_began_says_what_to_lower(model):
+    folders = [
+        read_class_folder(DATA / n, model.categories) for n in ("goldfish", "snail", "teapot")
+    ]
+    features = read_feature_set(model, [picture for folder in folders for picture in folder])
+    steps = fit(model, features, AdapterSpec(model.name, rank=1), TrainingSettings(20, 1.0))
+
+    with pytest.raises(DivergedError, match=r"in 20 rounds .* than 1: 0.001 is a good start"):
+        last(steps)
 
 
 @pytest.mark.parametrize("count", [0, 1001])

@@ -5,6 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from lora_demo.limits import MAX_LORA_BYTES
+from lora_demo.ui.health import HEALTH
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
 THEME = gr.themes.Base(
@@ -66,6 +67,7 @@ LAUNCH = {
     "pwa": False,
     "share": False,
     "strict_cors": True,
+    "app_kwargs": {"routes": [HEALTH]},
 }
 
 

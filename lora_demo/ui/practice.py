@@ -71,13 +71,13 @@ def build_practice(
             yield gr.skip(), end_note(progress), gr.skip()
             if progress.done:
                 values[run].trained = progress
-        except LoraDemoError as error:
-            yield gr.skip(), problem(error), gr.skip()
+        except LoraDemoError as error:  # whatever went wrong, what was learned before it is kept
+            yield values[adapter], problem(error), gr.skip()
 
     began = start.click(begin_run, run, [run, start, stop, status], queue=False, **QUIET)
     trained = began.then(lambda: "", None, tested, queue=False, **QUIET).then(
         on_train,
-        {run, network, pictures.gallery, pictures.class_name, *settings.dials},
+        {run, network, adapter, pictures.gallery, pictures.class_name, *settings.dials},
         [adapter, status, plot],
         concurrency_id="training",
         **QUIET,
