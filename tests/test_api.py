@@ -1,6 +1,7 @@
 """The two endpoints, called as anybody would: with gradio_client, and with plain HTTP."""
 
 import json
+import logging
 import os
 import time
 from dataclasses import replace
@@ -329,3 +330,15 @@ def test_a_path_with_a_nul_is_refused_in_words(client, pictures):
 def test_the_health_check_answers(app_url):
     with urlopen(f"{app_url}healthz", timeout=5) as answer:
         assert (answer.status, answer.read()) == (200, b"ok")
+
+
+def test_the_log_has_a_line_for_a_training_and_nothing_of_the_visitor(client, caplog):
+    caplog.set_level(logging.INFO, logger="lora_demo")
+    pictures = [handle_file(DATA / "snail" / f"{number}.png") for number in (1, 2)]
+
+    client.predict(pictures, "snail", placement="head", epochs=3, api_name="/train")
+
+    [line] = [record.getMessage() for record in caplog.records if record.name == "lora_demo"]
+    assert line.startswith(
+        "training: efficientnet_lite0, head, rank 10, 2 pictures and 0 left out, 3 of 3 epochs, "
+    )

@@ -17,6 +17,7 @@ from lora_demo.ui.feedback import throttle, uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
 from lora_demo.ui.labels import to_word
 from lora_demo.ui.unrelated import flatten, unrelated_features
+from lora_demo.ui.watch import log_training
 from lora_demo.words import find_category
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def train_endpoint(
         settings = replace(DEFAULT_SETTINGS[spec.placement], **given)
         for progress in throttle(train(model, examples, spec, settings)):
             yield _summary(progress, spec, model), None
+        log_training(progress)
         unrelated = unrelated_features(model, spec.class_names)
         *_, result = judge(model, progress, flatten(unrelated))
         file = write_adapter(progress.adapter)

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from lora_demo.limits import MAX_LORA_BYTES
-from lora_demo.ui.health import HEALTH
+from lora_demo.ui.watch import HEALTH
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
 THEME = gr.themes.Base(

@@ -27,6 +27,7 @@ from lora_demo.ui.runs import IDLE, UNEXPECTED, Run, begin_run, stop_run, until
 from lora_demo.ui.settings import Settings, build_settings
 from lora_demo.ui.table import MAX_RESULTS
 from lora_demo.ui.unrelated import flatten, unrelated_features
+from lora_demo.ui.watch import log_training
 from lora_demo.words import CATEGORIES, near_categories
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ def build_practice(
                     progress_note(progress),
                     loss_plot(progress.points, progress.epochs),
                 )
+            log_training(progress)
             yield gr.skip(), end_note(progress), gr.skip()
             if progress.done:
                 values[run].trained = progress
