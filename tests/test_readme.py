@@ -54,7 +54,8 @@ def test_the_limits_are_those_of_the_code():
 def test_the_commands_are_the_ones_that_exist():
     assert "python -m pip install -r requirements.txt && python app.py" in README
     assert "bash tests/run" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for path in ("requirements.txt", "app.py", "tests/run", "tests/space", "Dockerfile", "LICENSE"):
+    files = "requirements.txt app.py tests/run tests/space data/make_drawings.py Dockerfile LICENSE"
+    for path in files.split():
         assert (ROOT / path).is_file()
     for image in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / image).is_file()
