@@ -57,8 +57,12 @@ def read_features(model: FrozenModel, path: Path | str) -> Features:
     key = (model, hashlib.sha256(data).digest())
     features = _memory.get(key)
     if features is None:
-        features = _compute(model, model.preprocess(decode_image(data, path.name)))
-        _memory.put(key, features)
+        x = model.preprocess(decode_image(data, path.name))
+        with _trunk:
+            features = _memory.get(key)  # another visitor may have read it meanwhile
+            if features is None:
+                features = _compute(model, x)
+                _memory.put(key, features)
     return features
 
 
@@ -119,3 +123,4 @@ class _Memory:
 
 
 _memory = _Memory(MEMORY_BYTES)
+_trunk = threading.Lock()  # one pass at a time: it has all cores

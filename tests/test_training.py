@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -103,6 +104,17 @@ def test_the_trunk_sees_each_picture_once(model, goldfish, tmp_path, trunk_runs)
             last(train(model, pictures, spec, TrainingSettings(3)))
 
     assert trunk_runs == [1] * len(pictures)
+
+
+def test_what_many_read_at_once_goes_through_the_trunk_once(model, goldfish, tmp_path, trunk_runs):
+    path = tmp_path / "new.png"
+    path.write_bytes(goldfish[0].path.read_bytes() + b"many")
+
+    with ThreadPoolExecutor(8) as pool:
+        read = list(pool.map(lambda _: read_features(model, path), range(8)))
+
+    assert trunk_runs == [1]
+    assert all(features is read[0] for features in read)
 
 
 @pytest.mark.parametrize("fixture", ["model", "random_vgg19"])
