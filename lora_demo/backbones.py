@@ -60,6 +60,16 @@ class FrozenModel:
         return sum(p.numel() for part in (self.trunk, self.classifier) for p in part.parameters())
 
 
+def _efficientnet_lite(number: int, input_px: int, about: str) -> BaseModel:
+    return BaseModel(
+        title=f"EfficientNet-Lite{number}",
+        about=about,
+        find_weights=partial(find_efficientnet_lite, number),
+        linear_layers=1,
+        input_px=input_px,
+    )
+
+
 BASE_MODELS: dict[str, BaseModel] = {
     "vgg19": BaseModel(
         title="VGG-19",
@@ -68,27 +78,9 @@ BASE_MODELS: dict[str, BaseModel] = {
         linear_layers=3,
         input_px=224,
     ),
-    "efficientnet_lite0": BaseModel(
-        title="EfficientNet-Lite0",
-        about="built in, small and quick",
-        find_weights=partial(find_efficientnet_lite, 0),
-        linear_layers=1,
-        input_px=224,
-    ),
-    "efficientnet_lite1": BaseModel(
-        title="EfficientNet-Lite1",
-        about="a little larger",
-        find_weights=partial(find_efficientnet_lite, 1),
-        linear_layers=1,
-        input_px=240,
-    ),
-    "efficientnet_lite2": BaseModel(
-        title="EfficientNet-Lite2",
-        about="larger again",
-        find_weights=partial(find_efficientnet_lite, 2),
-        linear_layers=1,
-        input_px=260,
-    ),
+    "efficientnet_lite0": _efficientnet_lite(0, 224, "built in, small and quick"),
+    "efficientnet_lite1": _efficientnet_lite(1, 240, "a little larger"),
+    "efficientnet_lite2": _efficientnet_lite(2, 260, "larger again"),
 }
 BUILT_IN = "efficientnet_lite0"  # its weights come with the app
 _loading = threading.Lock()

@@ -31,10 +31,11 @@ def build_network(demo: gr.Blocks) -> gr.State:
                 f"Download VGG-19 ({VGG19_MEGABYTES} MB, once)", visible=False, elem_id="download"
             )
     outputs = [in_use, wish, download, status]
-    demo.load(lambda: (*_choose("vgg19")[:3], ""), None, outputs, **QUIET)
+    found = demo.load(lambda: (*_choose("vgg19")[:3], ""), None, outputs, **QUIET)
+    for known in (found.then, in_use.change):  # not before: the line is to be true from the first
+        known(_show, in_use, [wish, line], **QUIET)
     wish.input(_choose, wish, outputs, **QUIET)
     download.click(_download, None, outputs, concurrency_id="download", **QUIET)
-    gr.on(None, _show, in_use, [wish, line], **QUIET)  # when the page opens, and at each change
     return in_use
 
 

@@ -96,6 +96,8 @@ def started(script: Path, **variables: str) -> Iterator[tuple[subprocess.Popen, 
                 break
             except OSError:
                 time.sleep(0.01)
+        else:
+            raise RuntimeError(f"{script} ended before its page answered")
         yield process, f"http://127.0.0.1:{port}/", time.perf_counter() - before
     finally:
         process.kill()

@@ -92,6 +92,16 @@ def timed(losses: Iterator[float]) -> tuple[list[float], float]:
     return values, sorted(taken[1:])[len(taken[1:]) // 2]
 
 
+def timed_epochs(losses: Iterator[float], count: int, taken: list[float]) -> list[float]:
+    """The next losses; the seconds of each go to `taken`."""
+    values = []
+    for _ in range(count):
+        before = time.perf_counter()
+        values.append(next(losses))
+        taken.append(time.perf_counter() - before)
+    return values
+
+
 def pixels_epoch(lesson: Lesson) -> list[Row]:
     """In turns, as the machine's pace changes: an epoch of theirs, twenty of ours, a copy."""
     features = read_feature_set(lesson.model, lesson.pictures)
@@ -101,11 +111,8 @@ def pixels_epoch(lesson: Lesson) -> list[Row]:
     ours = (step.points[-1].loss for step in steps)
     plain_values, plain, values, quick, copies = [], [], [], [], []
     for _ in range(PLAIN_EPOCHS):
-        for losses, taken, epochs in ((theirs, plain, 1), (ours, quick, EPOCHS // PLAIN_EPOCHS)):
-            for _ in range(epochs):
-                before = time.perf_counter()
-                (plain_values if losses is theirs else values).append(next(losses))
-                taken.append(time.perf_counter() - before)
+        plain_values += timed_epochs(theirs, 1, plain)
+        values += timed_epochs(ours, EPOCHS // PLAIN_EPOCHS, quick)
         copies.append(bytes_per_second())
     difference = max(abs(a - b) for a, b in zip(plain_values, values, strict=False))
     traffic = 8 * new_adapter(PIXELS, lesson.model).lora.A.nbytes  # A, gradient, two moments
