@@ -4,6 +4,7 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,13 @@ def read_features(model: FrozenModel, path: Path | str) -> Features:
     return features
 
 
+def forget_features(paths: Iterable[Path]) -> None:
+    """Of these picture files nothing stays in memory."""
+    for path in paths:
+        with suppress(OSError):
+            _memory.drop(hashlib.sha256(path.read_bytes()).digest())
+
+
 def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> FeatureSet:
     """The features of pictures of known classes in one set; `train` takes new words, too.
 
@@ -120,6 +128,11 @@ class _Memory:
                 self._used_bytes += features.size_bytes
             while self._used_bytes > self._limit_bytes:
                 self._used_bytes -= self._entries.popitem(last=False)[1].size_bytes
+
+    def drop(self, digest: bytes) -> None:
+        with self._lock:
+            for key in [key for key in self._entries if key[1] == digest]:
+                self._used_bytes -= self._entries.pop(key).size_bytes
 
 
 _memory = _Memory(MEMORY_BYTES)

@@ -15,10 +15,11 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from lora_demo import judge, leave_one_out, load_adapter, read_adapter_spec
+from lora_demo.jobs import read_others
 from lora_demo.limits import MAX_LORA_BYTES
 from lora_demo.specs import AdapterSpec, TrainingSettings
 from lora_demo.training import train
-from lora_demo.ui.unrelated import flatten, unrelated_features
+from lora_demo.ui.unrelated import flatten, unrelated_paths
 from tests.conftest import DATA
 
 HELD_OUT = handle_file(DATA / "goldfish" / "held_out" / "1.png")
@@ -74,8 +75,10 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
         "seed": 3,
         "strength": 1.0,
         "leave_one_out": {"base": 0, "adapted": held_back.adapted.correct, "total": 5},
+        "before_you": None,
     }
-    *_, result = judge(model, here, flatten(unrelated_features(model, ["goldfish"])))
+    others = flatten(unrelated_paths(["goldfish"]))
+    *_, result = judge(model, here, read_others(model, others).values())
     assert broken == {
         "changed": result.pictures_broken.changed,
         "captured": result.pictures_broken.captured,

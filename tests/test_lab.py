@@ -8,11 +8,12 @@ import torch
 
 from lora_demo import AdapterSpec, Placement, class_prototypes, count_broken, fit, judge, sweep
 from lora_demo.forgetting import count_classes_broken
+from lora_demo.jobs import read_others
 from lora_demo.lab import Result, to_csv
 from lora_demo.ui import get_ready
 from lora_demo.ui import unrelated as unrelated_room
 from lora_demo.ui.table import results_view
-from lora_demo.ui.unrelated import flatten, unrelated_features
+from lora_demo.ui.unrelated import flatten, unrelated_paths
 from tests.conftest import DATA
 
 RANKS = (1, 8)
@@ -21,7 +22,7 @@ PLACEMENTS = (Placement.GUARDED, Placement.HEAD, Placement.PIXELS)
 
 @pytest.fixture(scope="module")
 def unrelated(model):
-    return flatten(unrelated_features(model, ["goldfish"]))
+    return list(read_others(model, flatten(unrelated_paths(["goldfish"]))).values())
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_getting_ready_leaves_nothing_to_read_to_the_first_visitor(model):
 
     runs = []
     handle = model.trunk.register_forward_pre_hook(lambda *_: runs.append(1))
-    unrelated_features(model, [])
+    read_others(model, flatten(unrelated_paths([])))
     handle.remove()
     assert runs == []
 
@@ -128,7 +129,9 @@ def test_a_file_in_data_that_is_no_picture_is_left_out(model, tmp_path, monkeypa
     (tmp_path / "data" / "snail" / "notes.txt").write_text("a note")
     monkeypatch.setattr(unrelated_room, "DATA", tmp_path / "data")
 
-    groups = unrelated_features(model, ["goldfish"])
+    groups = {
+        name: read_others(model, paths) for name, paths in unrelated_paths(["goldfish"]).items()
+    }
 
     assert [len(group) for group in groups.values()] == [5, 10, 0]
 

@@ -29,6 +29,8 @@ ROOMS = [
     "evaluation",
     "forgetting",
     "lab",
+    "jobs",
+    "desk",
     "adapter_files",
 ]
 FORBIDDEN = {room: {"gradio"} for room in ROOMS} | {

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 
 from lora_demo.backbones import BUILT_IN, FrozenModel, load_model
+from lora_demo.desk import DESK, Job, watch
 from lora_demo.errors import LoraDemoError, brief
 from lora_demo.images import LabelledImage
+from lora_demo.limits import MAX_JOB_SECONDS
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, adapter_size
-from lora_demo.ui.feedback import throttle, uploaded, visitor_errors
+from lora_demo.ui.feedback import uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
 from lora_demo.ui.labels import to_word
-from lora_demo.ui.unrelated import flatten, unrelated_features
-from lora_demo.ui.watch import log_training
+from lora_demo.ui.lessons import learn
+from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.ui.visitors import Visitor
 from lora_demo.words import find_category
 
 if TYPE_CHECKING:
@@ -25,11 +29,12 @@ if TYPE_CHECKING:
     from lora_demo.lab import Result
     from lora_demo.training import FitProgress
 
+MAX_CALLS = 8  # of /train at once: each holds a thread; the others wait for theirs
 PTH_MODEL = "vgg19"  # a plain lora.pth does not say; the article's is VGG-19's
 
 
 def publish_api() -> None:
-    gr.api(train_endpoint, api_name="train", concurrency_id="training")
+    gr.api(train_endpoint, api_name="train", concurrency_limit=MAX_CALLS)
     gr.api(compare_endpoint, api_name="compare")
 
 
@@ -52,9 +57,6 @@ def train_endpoint(
     pairs of a summary so far and None; the last pair has the adapter file, and in its summary the
     fair test and what broke.
     """
-    from lora_demo.lab import judge
-    from lora_demo.training import train
-
     with visitor_errors():
         model = load_model(base_model)
         if not isinstance(new_word, bool):
@@ -69,13 +71,21 @@ def train_endpoint(
         asked_for = {"epochs": epochs, "learning_rate": learning_rate}
         given = {name: value for name, value in asked_for.items() if value is not None}
         settings = replace(DEFAULT_SETTINGS[spec.placement], **given)
-        for progress in throttle(train(model, examples, spec, settings)):
-            yield _summary(progress, spec, model), None
-        log_training(progress)
-        unrelated = unrelated_features(model, spec.class_names)
-        *_, result = judge(model, progress, flatten(unrelated))
-        file = write_adapter(progress.adapter)
-        summary = _summary(progress, spec, model) | _judgement(result)
+        arguments = examples, spec, settings, flatten(unrelated_paths(spec.class_names))
+        me = Visitor()
+        job = DESK.submit(Job(partial(learn, me, arguments)))
+        try:
+            for _ in watch(job):
+                if not job.done.is_set():
+                    yield _summary(me.lesson, spec, model) | {"before_you": DESK.before(job)}, None
+        finally:  # whoever does not listen any more does not come back
+            DESK.stop(job)
+        if job.error:
+            raise job.error
+        if not me.results:
+            raise LoraDemoError(f"It took {MAX_JOB_SECONDS} seconds, the most that is allowed.")
+        file = write_adapter(me.adapter)
+        summary = _summary(me.lesson, spec, model) | _judgement(me.results[-1])
         yield summary, gr.FileData(path=str(file), orig_name=file.name)
 
 
@@ -124,22 +134,26 @@ def _judgement(result: Result) -> dict:
     }
 
 
-def _summary(progress: FitProgress, spec: AdapterSpec, model: FrozenModel) -> dict:
-    points, size = progress.points, adapter_size(spec, model)
+def _summary(progress: FitProgress | None, spec: AdapterSpec, model: FrozenModel) -> dict:
+    points = progress.points if progress else ()
+    adapter = progress.adapter if progress else None
+    refused = progress.refused if progress else ()
+    size = adapter_size(spec, model)
     return {
         "losses": [point.loss for point in points],
         "seconds": points[-1].seconds if points else 0.0,
         "trainable_parameters": size.trainable_parameters,
-        "pictures_read": progress.pictures_read,
+        "pictures_read": progress.pictures_read if progress else 0,
         "pictures_refused": [
-            {"file_name": error.file_name, "reason": error.reason} for error in progress.refused
+            {"file_name": error.file_name, "reason": error.reason} for error in refused
         ],
         "base_model": spec.model_name,
         "class_name": spec.class_names[0],
         "placement": spec.placement.value,
         "rank": spec.rank,
         "seed": spec.seed,
-        "strength": progress.adapter.strength if progress.adapter else None,
+        "strength": adapter.strength if adapter else None,
         "leave_one_out": None,
         "broken": None,
+        "before_you": None,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
@@ -16,10 +15,8 @@ from lora_demo.ui.notes import note, step
 from lora_demo.ui.pictures import leave_out_bad
 from lora_demo.ui.results import broken_report, is_harmed
 from lora_demo.ui.settings import Settings
-from lora_demo.ui.unrelated import unrelated_features
-
-if TYPE_CHECKING:
-    from lora_demo.adapters import Adapter
+from lora_demo.ui.unrelated import unrelated_paths
+from lora_demo.ui.visitors import Visitor
 
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
@@ -34,7 +31,7 @@ class Breakage:
 
 
 def build_breakage(
-    adapter: gr.State, strength: gr.Slider, alone: gr.Gallery, settings: Settings
+    visitor: gr.State, strength: gr.Slider, alone: gr.Gallery, settings: Settings
 ) -> Breakage:
     with gr.Column(elem_classes="card"):
         gr.HTML(
@@ -55,7 +52,7 @@ def build_breakage(
         with gr.Accordion("Pictures it should leave alone", open=False):
             alone.render()
             refused = gr.HTML()
-    breakage = Breakage([adapter, strength, alone], [report, safe])
+    breakage = Breakage([visitor, strength, alone], [report, safe])
     added = alone.upload(leave_out_bad, alone, [alone, refused], **QUIET)
     breakage.report_after(added)
     gr.on(
@@ -78,21 +75,23 @@ def _waiting() -> str:
     return note("After a training, you see here what became of other pictures.")
 
 
-def _report(adapter: Adapter | None, strength: float, own: Items | None) -> tuple[str, dict]:
+def _report(me: Visitor, strength: float, own: Items | None) -> tuple[str, dict]:
     """Over the fixed pictures and the visitor's own, at the strength on the dial."""
     from lora_demo.forgetting import count_broken, count_classes_broken
+    from lora_demo.jobs import read_others
 
+    adapter = me.adapter
     if adapter is None:
         return _waiting(), gr.update(visible=False)
     with visitor_errors():
         model = load_model(adapter.spec.model_name)
-        unrelated = unrelated_features(model, adapter.spec.class_names, own)
+        unrelated = unrelated_paths(adapter.spec.class_names, own)
+        read = {name: read_others(model, paths) for name, paths in unrelated.items()}
         groups = {
-            name: count_broken(group.values(), adapter, strength)
-            for name, group in unrelated.items()
+            name: count_broken(group.values(), adapter, strength) for name, group in read.items()
         }
         classes = count_classes_broken(model, adapter, strength)
         guarded = adapter.spec.placement is Placement.GUARDED
-        paths = {name: list(group) for name, group in unrelated.items()}
+        paths = {name: list(group) for name, group in read.items()}
         report = broken_report(groups, classes, paths, guarded)
     return report, gr.update(visible=is_harmed(groups, classes) and not guarded)

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones import load_model
+from lora_demo.desk import DESK, Job, follow
 from lora_demo.errors import LoraDemoError
 from lora_demo.specs import RANKS
-from lora_demo.ui.feedback import QUIET, new_folder, throttle
+from lora_demo.ui.feedback import QUIET, new_folder
 from lora_demo.ui.labels import taught_words, to_labelled
+from lora_demo.ui.lessons import collect
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures
-from lora_demo.ui.runs import IDLE, UNEXPECTED, begin_run, stop_run, until
+from lora_demo.ui.runs import BUSY, IDLE, WATCH, failed_note, late_note, stop_job, waiting_note
 from lora_demo.ui.settings import Settings, recipes
-from lora_demo.ui.table import MAX_RESULTS, SHORT, results_view
-from lora_demo.ui.unrelated import flatten, unrelated_features
-
-if TYPE_CHECKING:
-    from lora_demo.lab import Result
+from lora_demo.ui.table import SHORT, results_view
+from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.ui.visitors import Visitor
 
 CHOOSE = """
 const choose = (event) => {
@@ -34,15 +34,24 @@ element.addEventListener("keydown", choose);
 """
 
 
+@dataclass(frozen=True)
+class Experiments:
+    watched: gr.State  # the job under way
+    view: gr.HTML
+    save: gr.DownloadButton
+    chosen: Dependency  # makes one of the trainings the current LoRA
+
+    def show_after(self, event: Dependency, visitor: gr.State) -> None:
+        event.then(_show, visitor, [self.view, self.save], **QUIET)
+
+
 def build_experiments(
+    visitor: gr.State,
     network: gr.State,
     pictures: Pictures,
     alone: gr.Gallery,
     settings: Settings,
-    adapter: gr.State,
-    results: gr.State,
-) -> Dependency:
-    """Returns the event that makes one of the trainings the current adapter."""
+) -> Experiments:
     with gr.Column(elem_classes="card"):
         gr.HTML(
             step(
@@ -59,77 +68,81 @@ def build_experiments(
             save = gr.DownloadButton("Save as a table (CSV)", interactive=False, elem_id="csv")
         status = gr.HTML(elem_id="lab-status")
         view = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
-    run = gr.State(None)
+    watched = gr.State(None)
 
-    def on_lab(values: dict) -> Iterator[tuple]:
-        """Values by component; yields what becomes of results and status."""
-        from lora_demo.lab import sweep
-        from lora_demo.training import read_examples
-
+    def on_lab(values: dict) -> tuple:
+        """Values by component. Puts the job in line."""
+        me = values[visitor]
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
-            taught = taught_words(labelled)
-            model, stopped = load_model(values[network]), values[run].stopped
-            for progress in throttle(until(stopped, read_examples(model, labelled, taught))):
-                yield gr.skip(), progress_note(progress)
-            if progress.features is None:
-                yield gr.skip(), note("Stopped while looking at the pictures.")
-                return
-            unrelated = flatten(unrelated_features(model, taught, values[alone]))
-            spec = settings.spec(values, model.name, taught)
-            steps = sweep(model, progress.features, spec, recipes(model.name), unrelated)
-            total = len(recipes(model.name)) * len(RANKS)
-            yield from throttle(_snapshots(until(stopped, steps), values[results], total))
+            spec = settings.spec(values, values[network], taught_words(labelled))
+            unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
+            arguments = labelled, spec, recipes(spec.model_name), unrelated
+            DESK.stop(me.lab_job)
+            me.lab_job = DESK.submit(Job(partial(collect, me, arguments), me))
         except LoraDemoError as error:
-            yield gr.skip(), problem(error)
+            return problem(error), *IDLE, gr.skip()
+        return waiting_note(me.lab_job), *BUSY, me.lab_job
 
-    began = start.click(begin_run, run, [run, start, stop, status], queue=False, **QUIET)
-    done = began.then(
-        on_lab,
-        {run, results, network, pictures.gallery, pictures.class_name, alone, *settings.dials},
-        [results, status],
-        concurrency_id="training",
-        **QUIET,
-    )
-    stop.click(stop_run, run, stop, queue=False, **QUIET)
-    done.failure(lambda: UNEXPECTED, None, status, **QUIET)
-    done.then(lambda: IDLE, None, [start, stop], **QUIET)
-    results.change(_show, results, [view, save], **QUIET)
-    return view.click(_use, results, [adapter, status], **QUIET)
+    inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
+    shown = [status, start, stop]
+    start.click(on_lab, inputs, [*shown, watched], **WATCH, **QUIET)
+    stop.click(lambda me: stop_job(me.lab_job), visitor, stop, queue=False, **QUIET)
+    done = watched.change(_watch, [visitor, watched], [*shown, view], **WATCH, **QUIET)
+    experiments = Experiments(watched, view, save, view.click(_use, visitor, status, **QUIET))
+    experiments.show_after(done, visitor)
+    return experiments
 
 
-def _snapshots(
-    steps: Iterable, earlier: list[Result], total: int
-) -> Iterator[tuple[list[Result], str]]:
-    """At every step: all results so far, and what is under way."""
+async def _watch(me: Visitor, job: Job) -> AsyncIterator[tuple]:
+    """Yields what becomes of status, buttons and table."""
+    drawn = None
+    async for _ in follow(job):
+        if not job.done.is_set():
+            fresh, drawn = me.results is not drawn, me.results
+            yield _lab_note(job), *BUSY, results_view(drawn) if fresh else gr.skip()
+    yield _end_note(job), *IDLE, gr.skip()
+
+
+def _lab_note(job: Job) -> str:
+    from lora_demo.jobs import Experiment
+
+    made = job.newest
+    if not isinstance(made, Experiment):
+        return progress_note(made) if made else waiting_note(job)
+    recipe = f"{SHORT[made.spec.placement]}, rank {made.spec.rank}"
+    share = (made.number - 1) / made.total
+    return note(f"Training {made.number} of {made.total}: {recipe}{bar(share)}", "busy")
+
+
+def _end_note(job: Job) -> str:
+    from lora_demo.jobs import Experiment
     from lora_demo.lab import Result
-    from lora_demo.training import FitProgress
 
-    made: list[Result] = []
-    for one in steps:
-        if isinstance(one, Result):
-            made = [*made, one]
-        elif isinstance(one, FitProgress):
-            recipe = f"{SHORT[one.spec.placement]}, rank {one.spec.rank}"
-            text = f"Training {len(made) + 1} of {total}: {recipe}{bar(len(made) / total)}"
-        yield [*earlier, *made][-MAX_RESULTS:], note(text, "busy")
-    lead = "Done" if len(made) == total else "Stopped"
-    count = f"{len(made)} of {total} trainings of the lab are in the table."
-    yield [*earlier, *made][-MAX_RESULTS:], note(f"<b>{lead}:</b> {count}")
+    made = job.newest
+    if job.error:
+        return failed_note(job.error)
+    if not isinstance(made, Experiment):
+        return note("Stopped while looking at the pictures." if made else "Stopped.")
+    count = made.number - (not isinstance(made.step, Result))
+    lead = "Done" if count == made.total else "Stopped"
+    text = f"<b>{lead}:</b> {count} of {made.total} trainings of the lab are in the table."
+    return late_note(job) + note(text)
 
 
-def _show(results: list[Result]) -> tuple[str, dict]:
+def _show(me: Visitor) -> tuple[str, dict]:
     from lora_demo.lab import to_csv
 
-    if not results:
-        return results_view(results), gr.update(interactive=False)
+    if not me.results:
+        return results_view(()), gr.update(interactive=False)
     file = new_folder() / "lora-trainings.csv"
-    file.write_text(to_csv(results), encoding="utf-8")
-    return results_view(results), gr.update(value=str(file), interactive=True)
+    file.write_text(to_csv(me.results), encoding="utf-8")
+    me.own([file])
+    return results_view(me.results), gr.update(value=str(file), interactive=True)
 
 
-# Gradio evaluates these types: one that is not imported here would hide EventData from it
-def _use(results: list, picked: gr.EventData) -> tuple:
-    adapter = results[picked.row].adapter
-    name = f"{SHORT[adapter.spec.placement]}, rank {adapter.spec.rank}"
-    return adapter, note(f"In use now: <b>{name}</b>. See steps 4 and 5.", "good")
+def _use(me: Visitor, picked: gr.EventData) -> str:
+    me.adapter = me.results[picked.row].adapter
+    spec = me.adapter.spec
+    name = f"{SHORT[spec.placement]}, rank {spec.rank}"
+    return note(f"In use now: <b>{name}</b>. See steps 4 and 5.", "good")

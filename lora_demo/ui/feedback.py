@@ -4,7 +4,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from html import escape
 from pathlib import Path
 from typing import TypeVar
@@ -13,11 +13,11 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from lora_demo.errors import LoraDemoError
+from lora_demo.limits import KEEP_SECONDS
 
 # For every event: no spinner over what it changes, and no endpoint for clients.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 SHOW_SECONDS = 0.25  # between updates of the page; browsers fall behind at more
-FORGET_SECONDS = 3600  # how long uploads and adapter files stay on disk
 Step = TypeVar("Step")
 
 
@@ -62,8 +62,9 @@ def new_folder() -> Path:
     """
     root = Path(get_upload_folder()) / "made"
     for old in root.glob("*"):
-        if time.time() - old.stat().st_mtime > FORGET_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another visitor may be first
+            if time.time() - old.stat().st_mtime > KEEP_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
     folder = root / secrets.token_hex(16)
     folder.mkdir(parents=True)
     return folder

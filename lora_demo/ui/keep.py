@@ -11,6 +11,8 @@ from gradio.events import Dependency
 
 from lora_demo.ui.feedback import QUIET, new_folder, uploaded, visitor_errors
 from lora_demo.ui.notes import loaded_note, step
+from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.welcome import build_forget
 
 if TYPE_CHECKING:
     from lora_demo.adapters import Adapter
@@ -21,11 +23,11 @@ class Keep:
     loaded: Dependency
     downloads: tuple[gr.DownloadButton, gr.DownloadButton]
 
-    def offer_after(self, event: Dependency, adapter: gr.State) -> None:
-        event.then(_offer, adapter, self.downloads, **QUIET)
+    def offer_after(self, event: Dependency, visitor: gr.State) -> None:
+        event.then(_offer, visitor, self.downloads, **QUIET)
 
 
-def build_keep(network: gr.State, adapter: gr.State) -> Keep:
+def build_keep(visitor: gr.State, network: gr.State) -> Keep:
     with gr.Column(elem_classes="card"):
         gr.HTML(step(7, "Keep it", "A LoRA is a small file: save it, share it, load it again."))
         with gr.Row():
@@ -37,7 +39,8 @@ def build_keep(network: gr.State, adapter: gr.State) -> Keep:
                 "Load a LoRA file", file_types=[".safetensors", ".pth"], elem_id="load"
             )
         status = gr.HTML()
-    loaded = load.upload(_load, [load, network], [adapter, network, status], **QUIET)
+        build_forget(visitor)
+    loaded = load.upload(_load, [visitor, load, network], [network, status], **QUIET)
     return Keep(loaded, (full, plain))
 
 
@@ -50,18 +53,21 @@ def write_adapter(adapter: Adapter, name: str = "") -> Path:
     return save_adapter(adapter, new_folder() / (name or f"{taught}.safetensors"))
 
 
-def _offer(adapter: Adapter | None) -> tuple:
-    if adapter is None:
+def _offer(me: Visitor) -> tuple:
+    if me.adapter is None:
         return gr.skip(), gr.skip()
-    files = write_adapter(adapter), write_adapter(adapter, "lora.pth")
+    files = write_adapter(me.adapter), write_adapter(me.adapter, "lora.pth")
+    me.own(files)
     return tuple(gr.update(value=str(file), interactive=True) for file in files)
 
 
-def _load(path: str, network: str) -> tuple[Adapter, str, str]:
+def _load(me: Visitor, path: str, network: str) -> tuple[str, str]:
     """Onto the base model that the file names; a plain `.pth` goes onto the one in use."""
     from lora_demo.adapter_files import open_adapter
 
     with visitor_errors():
         file = uploaded(path)
-        _, adapter = open_adapter(file, network)
-    return adapter, adapter.spec.model_name, loaded_note(adapter.spec, file.name)
+        _, me.adapter = open_adapter(file, network)
+    me.own([file])
+    spec = me.adapter.spec
+    return spec.model_name, loaded_note(spec, file.name)

@@ -2,18 +2,38 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import gradio as gr
+from gradio.events import Dependency
 
 from lora_demo.backbones import BASE_MODELS, BUILT_IN, load_model
 from lora_demo.errors import WeightsError
 from lora_demo.ui.feedback import QUIET, throttle
 from lora_demo.ui.notes import download_note, getting_ready, network_line, problem
+from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.ui.visitors import Visitor
 from lora_demo.weights import VGG19_MEGABYTES, VGG19_VARIABLE, download_vgg19
 
 
-def build_network(demo: gr.Blocks) -> gr.State:
-    """The name of the network in use: VGG-19 where its weights are here, else the built-in one."""
+@dataclass(frozen=True)
+class Network:
+    in_use: gr.State  # the name
+    wish: gr.Radio
+    line: gr.HTML
+    outputs: list[gr.components.Component]
+
+    def find_after(self, event: Dependency, visitor: gr.State) -> None:
+        """The one that the visitor had; at first VGG-19 where its weights are here."""
+
+        def find(me: Visitor) -> tuple:
+            return *_choose(me.page.get(self.in_use, "vgg19"))[:3], ""
+
+        found = event.then(find, visitor, self.outputs, **QUIET)
+        found.then(_show, self.in_use, [self.wish, self.line], **QUIET)
+
+
+def build_network() -> Network:
     in_use = gr.State(BUILT_IN)
     with gr.Column(elem_classes="card network"):
         line = gr.HTML(getting_ready(), elem_id="network-line")
@@ -31,22 +51,20 @@ def build_network(demo: gr.Blocks) -> gr.State:
                 f"Download VGG-19 ({VGG19_MEGABYTES} MB, once)", visible=False, elem_id="download"
             )
     outputs = [in_use, wish, download, status]
-    found = demo.load(lambda: (*_choose("vgg19")[:3], ""), None, outputs, **QUIET)
-    for known in (found.then, in_use.change):  # not before: the line is to be true from the first
-        known(_show, in_use, [wish, line], **QUIET)
+    in_use.change(_show, in_use, [wish, line], **QUIET)
     wish.input(_choose, wish, outputs, **QUIET)
     download.click(_download, None, outputs, concurrency_id="download", **QUIET)
-    return in_use
+    return Network(in_use, wish, line, outputs)
 
 
 def get_ready() -> None:
     """Whatever the first visitor would wait for: it takes seconds, and is done behind the page."""
     from lora_demo.forgetting import class_prototypes
-    from lora_demo.ui.unrelated import unrelated_features
+    from lora_demo.jobs import read_others
 
     model = load_model(_choose("vgg19")[0])
     class_prototypes(model)
-    unrelated_features(model, ())
+    read_others(model, flatten(unrelated_paths(())))
 
 
 def _choose(name: str) -> tuple:

@@ -3,43 +3,53 @@
 import gradio as gr
 from PIL import Image
 
-from lora_demo.limits import MAX_PIXELS
+from lora_demo.limits import KEEP_SECONDS, MAX_PIXELS
 from lora_demo.ui.api import publish_api
 from lora_demo.ui.breakage import build_breakage
 from lora_demo.ui.experiments import build_experiments
-from lora_demo.ui.feedback import FORGET_SECONDS
 from lora_demo.ui.keep import build_keep
 from lora_demo.ui.look import INTRODUCTION
 from lora_demo.ui.network import build_network
 from lora_demo.ui.pictures import build_gallery, build_pictures
 from lora_demo.ui.practice import build_practice
 from lora_demo.ui.trial import build_trial
+from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.welcome import build_welcome, keep_after, welcome_back
 
 
 def build_app() -> gr.Blocks:
     """The Gradio app; `LAUNCH` holds the settings that it is to be launched with."""
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this, in Gradio's code, too
-    with gr.Blocks(title="Teach a frozen network", delete_cache=(600, FORGET_SECONDS)) as demo:
-        adapter = gr.State(None)
-        results = gr.State([])
+    with gr.Blocks(title="Teach a frozen network", delete_cache=(600, KEEP_SECONDS)) as demo:
+        visitor = gr.State(Visitor())
         alone = build_gallery("alone", "Pictures it should leave alone", render=False)
         gr.HTML(INTRODUCTION)
-        network = build_network(demo)
+        greeting, secret = build_welcome()
+        network = build_network()
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
                 pictures = build_pictures()
             with gr.Column(min_width=320):
-                practice = build_practice(network, pictures, alone, adapter, results)
+                practice = build_practice(visitor, network.in_use, pictures, alone)
         settings = practice.settings
-        trial = build_trial(network, adapter)
-        breakage = build_breakage(adapter, trial.strength, alone, settings)
-        chosen = build_experiments(network, pictures, alone, settings, adapter, results)
-        keep = build_keep(network, adapter)
+        trial = build_trial(visitor, network.in_use)
+        breakage = build_breakage(visitor, trial.strength, alone, settings)
+        lab = build_experiments(visitor, network.in_use, pictures, alone, settings)
+        keep = build_keep(visitor, network.in_use)
         for set_name, button in pictures.sets.items():
             trial.offer_when(button, [set_name])
         trial.offer_when(pictures.everything, list(pictures.sets))
-        for event in (practice.ended, practice.judged, keep.loaded, chosen):
-            breakage.report_after(trial.settle_after(event, adapter))
-            keep.offer_after(event, adapter)
+        kept = [network.in_use, pictures.gallery, pictures.class_name, alone, *settings.dials]
+        kept += [trial.gallery, trial.chosen]
+        jobs = {"lesson_job": practice.watched, "lab_job": lab.watched}
+        for load in pictures.loads:
+            keep_after(load.then, visitor, pictures.gallery)
+        back = welcome_back(demo, visitor, greeting, secret, kept, jobs)
+        network.find_after(back, visitor)
+        for event in (practice.ended, practice.judged, keep.loaded, lab.chosen, back):
+            breakage.report_after(trial.settle_after(event, visitor))
+            keep.offer_after(event, visitor)
+        for event in (practice.judged, back):
+            lab.show_after(event, visitor)
         publish_api()
     return demo

@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 import gradio as gr
+from gradio.events import Dependency
 
 from lora_demo.errors import ImageError
 from lora_demo.images import (
@@ -29,6 +30,7 @@ class Pictures:
     class_name: gr.Dropdown
     sets: dict[str, gr.Button]  # by folder in data/
     everything: gr.Button  # all the sets
+    loads: list[Dependency]  # of the sets; a gallery that was empty does not say that it changed
 
 
 def build_pictures() -> Pictures:
@@ -60,11 +62,13 @@ def build_pictures() -> Pictures:
             elem_id="class-name",
         )
     chosen = [gallery, class_name]
-    for name, button in sets.items():
+    loads = [
         button.click(partial(_load_set, name), None, chosen, **QUIET)
-    everything.click(_load_all, None, chosen, **QUIET)
+        for name, button in sets.items()
+    ]
+    loads.append(everything.click(_load_all, None, chosen, **QUIET))
     gallery.upload(leave_out_bad, gallery, [gallery, refused], **QUIET)
-    return Pictures(gallery, class_name, sets, everything)
+    return Pictures(gallery, class_name, sets, everything, loads)
 
 
 def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) -> gr.Gallery:

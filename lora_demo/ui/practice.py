@@ -2,47 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones import load_model
+from lora_demo.desk import DESK, Job, follow
 from lora_demo.errors import LoraDemoError
 from lora_demo.ui.charts import loss_plot
-from lora_demo.ui.feedback import QUIET, throttle, visitor_errors
+from lora_demo.ui.feedback import QUIET
 from lora_demo.ui.labels import Items, taught_words, to_labelled, words_shown
-from lora_demo.ui.notes import (
-    end_note,
-    problem,
-    progress_note,
-    ready_note,
-    step,
-)
+from lora_demo.ui.lessons import learn
+from lora_demo.ui.notes import end_note, note, problem, progress_note, ready_note, step
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.results import held_back_note, testing_note
-from lora_demo.ui.runs import IDLE, UNEXPECTED, Run, begin_run, stop_run, until
+from lora_demo.ui.runs import BUSY, IDLE, WATCH, failed_note, late_note, stop_job, waiting_note
 from lora_demo.ui.settings import Settings, build_settings
-from lora_demo.ui.table import MAX_RESULTS
-from lora_demo.ui.unrelated import flatten, unrelated_features
-from lora_demo.ui.watch import log_training
+from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.ui.visitors import Visitor
 from lora_demo.words import CATEGORIES, near_categories
-
-if TYPE_CHECKING:
-    from lora_demo.lab import Result
 
 
 @dataclass(frozen=True)
 class Practice:
     settings: Settings
+    watched: gr.State  # the job under way; a new one is watched as soon as it stands here
     ended: Dependency  # follows every training, however it ended
     judged: Dependency  # follows the fair test
 
 
 def build_practice(
-    network: gr.State, pictures: Pictures, alone: gr.Gallery, adapter: gr.State, results: gr.State
+    visitor: gr.State, network: gr.State, pictures: Pictures, alone: gr.Gallery
 ) -> Practice:
     """`alone` holds the visitor's own pictures that are not to change."""
     with gr.Column(elem_classes="card"):
@@ -53,54 +45,39 @@ def build_practice(
         status = gr.HTML(ready_note(0))
         tested = gr.HTML(elem_id="tested")
         plot = gr.HTML(loss_plot((), 1), elem_id="loss")
-    run = gr.State(None)
+    watched = gr.State(None)
 
-    def on_train(values: dict) -> Iterator[tuple]:
-        """Values by component; yields what becomes of adapter, status and plot."""
-        from lora_demo.training import train
-
+    def on_train(values: dict) -> tuple:
+        """Values by component. Puts the job in line, in the place of the visitor's last one."""
+        me = values[visitor]
         try:
-            labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
+            subject = values[pictures.gallery], values[pictures.class_name]
+            labelled = to_labelled(*subject)
             spec = settings.spec(values, values[network], taught_words(labelled))
-            steps = train(load_model(spec.model_name), labelled, spec, settings.training(values))
-            for progress in throttle(until(values[run].stopped, steps)):
-                yield (
-                    progress.adapter or gr.skip(),
-                    progress_note(progress),
-                    loss_plot(progress.points, progress.epochs),
-                )
-            log_training(progress)
-            yield gr.skip(), end_note(progress), gr.skip()
-            if progress.done:
-                values[run].trained = progress
-        except LoraDemoError as error:  # whatever went wrong, what was learned before it is kept
-            yield values[adapter], problem(error), gr.skip()
+            unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
+            arguments = labelled, spec, settings.training(values), unrelated
+            DESK.stop(me.lesson_job)
+            me.lesson_job = DESK.submit(Job(partial(learn, me, arguments), me))
+        except LoraDemoError as error:
+            return problem(error), *IDLE, "", gr.skip()
+        me.subject = subject
+        return waiting_note(me.lesson_job), *BUSY, "", me.lesson_job
 
-    began = start.click(begin_run, run, [run, start, stop, status], queue=False, **QUIET)
-    trained = began.then(lambda: "", None, tested, queue=False, **QUIET).then(
-        on_train,
-        {run, network, adapter, pictures.gallery, pictures.class_name, *settings.dials},
-        [adapter, status, plot],
-        concurrency_id="training",
-        **QUIET,
-    )
-    trained.failure(lambda: UNEXPECTED, None, status, **QUIET)
-    gr.on(
-        [pictures.gallery.change, pictures.class_name.change],
-        _ready,
-        [pictures.gallery, pictures.class_name],
-        status,
-        **QUIET,
-    )
-    stop.click(stop_run, run, stop, queue=False, **QUIET)
-    ended = trained.then(lambda: IDLE, None, [start, stop], **QUIET)
-    judged = ended.then(
-        _judge, [run, alone, results], [tested, results], concurrency_id="training", **QUIET
-    )
-    return Practice(settings, ended, judged)
+    inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
+    shown = [status, start, stop]
+    start.click(on_train, inputs, [*shown, tested, watched], **WATCH, **QUIET)
+    stop.click(lambda me: stop_job(me.lesson_job), visitor, stop, queue=False, **QUIET)
+    ended = watched.change(_watch_training, [visitor, watched], [*shown, plot], **WATCH, **QUIET)
+    judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)
+    subject = [pictures.gallery, pictures.class_name]
+    for event in (*(part.change for part in subject), *(load.then for load in pictures.loads)):
+        event(_ready, [visitor, *subject], status, **QUIET)
+    return Practice(settings, watched, ended, judged)
 
 
-def _ready(items: Items | None, class_name: str | None) -> str:
+def _ready(me: Visitor, items: Items | None, class_name: str | None) -> str | dict:
+    if me.subject == (items, class_name):
+        return gr.skip()  # what is said of the last lesson still holds
     words = words_shown(items, class_name)
     distinct = list(dict.fromkeys(word for word in words if word))
     new = [word for word in distinct if word not in CATEGORIES]
@@ -108,18 +85,36 @@ def _ready(items: Items | None, class_name: str | None) -> str:
     return ready_note(len(words), [] if None in words else distinct, new, near)
 
 
-def _judge(run: Run, own: Items | None, results: list[Result]) -> Iterator[tuple]:
-    """The fair test and what broke; the result joins the visitor's others."""
-    from lora_demo.lab import Result, judge
+async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
+    """Yields what becomes of status, buttons and plot."""
+    from lora_demo.training import FitProgress
 
-    if run.trained is None:
-        return
-    with visitor_errors():
-        model = load_model(run.trained.spec.model_name)
-        unrelated = flatten(unrelated_features(model, run.trained.spec.class_names, own))
-        for step_made in throttle(until(run.stopped, judge(model, run.trained, unrelated))):
-            if isinstance(step_made, Result):
-                kept = [*results, step_made][-MAX_RESULTS:]
-                yield held_back_note(step_made.base, step_made.adapted), kept
-            else:
-                yield testing_note(step_made), gr.skip()
+    async for _ in follow(job):
+        made = job.newest
+        if job.done.is_set() or not isinstance(made, FitProgress | None):
+            break
+        status = progress_note(made) if made else waiting_note(job)
+        plot = loss_plot(made.points, made.epochs) if made else gr.skip()
+        yield status, *BUSY, plot
+    plot = loss_plot(me.lesson.points, me.lesson.epochs) if me.lesson else gr.skip()
+    if job.error:
+        status = failed_note(job.error)
+    elif job.newest is None:
+        status = note("Stopped before its turn came. Nothing was learned this time.")
+    else:
+        status = late_note(job) + end_note(me.lesson)
+    yield status, *IDLE, plot
+
+
+async def _watch_test(job: Job) -> AsyncIterator[str]:
+    from lora_demo.cross_validation import HeldBack
+    from lora_demo.lab import Result
+
+    async for _ in follow(job):
+        if isinstance(job.newest, HeldBack) and not job.done.is_set():
+            yield testing_note(job.newest)
+    yield (
+        held_back_note(job.newest.base, job.newest.adapted)
+        if isinstance(job.newest, Result)
+        else ""
+    )

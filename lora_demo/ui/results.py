@@ -64,7 +64,7 @@ def is_harmed(groups: dict[str, Broken], classes: Broken | None) -> bool:
 
 
 def broken_report(
-    groups: dict[str, Broken], classes: Broken | None, paths: dict[str, list[str]], guarded: bool
+    groups: dict[str, Broken], classes: Broken | None, paths: dict[str, list[Path]], guarded: bool
 ) -> str:
     """What LoRA did to pictures, by group, and to kinds that it was not to touch."""
     groups = {name: broken for name, broken in groups.items() if broken.total}
@@ -102,8 +102,8 @@ def broken_report(
     return note(f"<b>{title}</b>{text}", "warn" if harm else "good") + shown
 
 
-def _thumbnail(path: str) -> str:
-    image = open_image(Path(path))
+def _thumbnail(path: Path) -> str:
+    image = open_image(path)
     image.thumbnail((THUMB_PX, THUMB_PX))
     file = io.BytesIO()
     image.save(file, "JPEG", quality=80)

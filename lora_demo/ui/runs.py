@@ -1,47 +1,39 @@
-"""Long work of one visitor: one run at a time, that can be stopped."""
+"""What a visitor sees of a job: its place in line, its two buttons, and how it ended."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 import gradio as gr
 
-from lora_demo.ui.notes import note
-
-if TYPE_CHECKING:
-    from lora_demo.training import FitProgress
+from lora_demo.desk import DESK, Job
+from lora_demo.errors import LoraDemoError
+from lora_demo.limits import MAX_JOB_SECONDS
+from lora_demo.ui.notes import note, problem
 
 IDLE = gr.update(visible=True), gr.update(visible=False)  # the buttons to start and to stop
-UNEXPECTED = note("That should not have happened. Try once more.", "bad")
+BUSY = gr.update(visible=False), gr.update(visible=True, value="Stop", interactive=True)
+WATCH = {"concurrency_limit": None, "concurrency_id": None}  # watchers only look and sleep
 
 
-@dataclass
-class Run:
-    """Stop and the next run set `stopped`."""
-
-    stopped: threading.Event = field(default_factory=threading.Event)
-    trained: FitProgress | None = None  # to be judged, after a training that was not stopped
-
-
-def begin_run(run: Run | None) -> tuple[Run, dict, dict, str]:
-    """Ends the one before: a new run, its two buttons, and a status."""
-    stop_run(run)
-    stop = gr.update(visible=True, value="Stop", interactive=True)
-    return Run(), gr.update(visible=False), stop, note("Waiting for its turn …", "busy")
-
-
-def stop_run(run: Run | None) -> dict:
-    """It ends by itself after the step that is under way; what becomes of the button."""
-    if run:
-        run.stopped.set()
+def stop_job(job: Job | None) -> dict:
+    """What becomes of the button."""
+    DESK.stop(job)
     return gr.update(value="Stopping …", interactive=False)
 
 
-def until(stopped: threading.Event, steps: Iterable) -> Iterator:
-    for progress in steps:
-        yield progress
-        if stopped.is_set():
-            return
+def waiting_note(job: Job) -> str:
+    before = DESK.before(job)
+    if not before:
+        return note("It is your turn now …" if before is None else "You are next …", "busy")
+    return note(f"Waiting for its turn: <b>{before}</b> before you. You may stop it.", "busy")
+
+
+def failed_note(error: Exception) -> str:
+    if isinstance(error, LoraDemoError):
+        return problem(error)
+    return note("That should not have happened. Try once more.", "bad")
+
+
+def late_note(job: Job) -> str:
+    if not job.out_of_time:
+        return ""
+    return note(f"It took {MAX_JOB_SECONDS // 60} minutes, the most that is allowed.", "warn")

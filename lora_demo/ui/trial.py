@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
@@ -20,9 +19,7 @@ from lora_demo.ui.notes import nothing_to_compare, step
 from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad
 from lora_demo.ui.results import strength_note
 from lora_demo.ui.unrelated import PHOTOS
-
-if TYPE_CHECKING:
-    from lora_demo.adapters import Adapter
+from lora_demo.ui.visitors import Visitor
 
 OTHERS = [(path, "other") for path in PHOTOS]
 
@@ -36,9 +33,9 @@ class Trial:
     strength: gr.Slider
     why: gr.HTML  # the dial stands where it stands
 
-    def settle_after(self, event: Dependency, adapter: gr.State) -> Dependency:
+    def settle_after(self, event: Dependency, visitor: gr.State) -> Dependency:
         """The dial goes to the adapter's own strength."""
-        settled = event.then(_settle, adapter, [self.strength, self.why], **QUIET)
+        settled = event.then(_settle, visitor, [self.strength, self.why], **QUIET)
         self.compare_after(settled)
         return settled
 
@@ -51,7 +48,7 @@ class Trial:
         self.compare_after(button.click(partial(_offer, set_names), None, outputs, **QUIET))
 
 
-def build_trial(network: gr.State, adapter: gr.State) -> Trial:
+def build_trial(visitor: gr.State, network: gr.State) -> Trial:
     with gr.Column(elem_classes="card"):
         gr.HTML(
             step(
@@ -88,7 +85,7 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
                 )
                 why = gr.HTML()
     chosen = gr.State(None)
-    trial = Trial(gallery, chosen, (chosen, adapter, strength, network), card, strength, why)
+    trial = Trial(gallery, chosen, (chosen, visitor, strength, network), card, strength, why)
     added = gallery.upload(_take, gallery, [gallery, refused, chosen], **QUIET)
     trial.compare_after(added)
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
@@ -105,10 +102,11 @@ def build_trial(network: gr.State, adapter: gr.State) -> Trial:
     return trial
 
 
-def _compare(path: str | None, adapter: Adapter | None, strength: float, network: str) -> str:
+def _compare(path: str | None, me: Visitor, strength: float, network: str) -> str:
     from lora_demo.evaluation import compare
     from lora_demo.features import read_features
 
+    adapter = me.adapter
     if path is None:
         return nothing_to_compare()
     with visitor_errors():
@@ -117,7 +115,8 @@ def _compare(path: str | None, adapter: Adapter | None, strength: float, network
     return comparison_card(comparison, model.title, adapter is not None, strength)
 
 
-def _settle(adapter: Adapter | None) -> tuple:
+def _settle(me: Visitor) -> tuple:
+    adapter = me.adapter
     return (adapter.strength, strength_note(adapter)) if adapter else (gr.skip(), gr.skip())
 
 

@@ -1,0 +1,45 @@
+"""What a visitor's lesson and lab leave behind, whether or not the page is still open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lora_demo.desk import Worker
+from lora_demo.errors import LoraDemoError
+from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.watch import log_training
+
+
+def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
+    """The steps of a lesson, each written down; after an error all is as it was before."""
+    from lora_demo.jobs import teach
+    from lora_demo.lab import Result
+    from lora_demo.training import FitProgress
+
+    before, trained = (me.adapter, me.lesson), None
+    try:
+        for made in worker(teach, *arguments):
+            if isinstance(made, FitProgress):
+                me.lesson = trained = made
+                me.adapter = made.adapter or me.adapter
+            elif isinstance(made, Result):
+                me.adapter = made.adapter
+                me.add_result(made)
+            yield made
+    except LoraDemoError:
+        me.adapter, me.lesson = before
+        raise
+    finally:
+        if trained:
+            log_training(trained)
+
+
+def collect(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
+    """The steps of the lab; what is found joins the visitor's other results."""
+    from lora_demo.jobs import Experiment, experiment
+    from lora_demo.lab import Result
+
+    for made in worker(experiment, *arguments):
+        if isinstance(made, Experiment) and isinstance(made.step, Result):
+            me.add_result(made.step)
+        yield made

@@ -1,0 +1,132 @@
+"""What belongs to one visitor: kept for an hour, and found again by a secret of the browser's."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lora_demo.desk import DESK, Job
+from lora_demo.errors import LoraDemoError
+from lora_demo.limits import KEEP_SECONDS, MAX_KEPT_BYTES, MAX_VISITOR_BYTES, MAX_VISITORS
+from lora_demo.ui.feedback import uploaded
+from lora_demo.ui.table import MAX_RESULTS
+
+if TYPE_CHECKING:
+    from lora_demo.adapters import Adapter
+    from lora_demo.lab import Result
+    from lora_demo.training import FitProgress
+
+LOOK_SECONDS = 60  # between two looks for what is to go
+STEP_SECONDS = 5  # that a stopped job may still take
+
+
+@dataclass(eq=False)
+class Visitor:
+    """All of one visitor's work: the jobs write into it, and the page is drawn from it."""
+
+    secret: str = ""  # in the browser tab alone; empty where there is none, as in API calls
+    seen: float = field(default_factory=time.monotonic)
+    adapter: Adapter | None = None  # in use
+    lesson: FitProgress | None = None  # the last training
+    results: list[Result] = field(default_factory=list)
+    lesson_job: Job | None = None
+    lab_job: Job | None = None
+    subject: tuple | None = None  # pictures and class of the last lesson
+    page: dict = field(default_factory=dict)  # values by component, for after a reload
+    files: set[Path] = field(default_factory=set)  # of this visitor, on disk
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the LoRAs, each once."""
+        adapters = {self.adapter, *(result.adapter for result in self.results)} - {None}
+        return sum(p.nbytes for adapter in adapters for p in adapter.parameters())
+
+    def add_result(self, result: Result) -> None:
+        """The oldest ones go where it gets too many, or too large."""
+        self.results = [*self.results, result][-MAX_RESULTS:]
+        while self.size_bytes > MAX_VISITOR_BYTES and len(self.results) > 1:
+            self.results = self.results[1:]
+
+    def own(self, paths: Iterable[object]) -> None:
+        """Files that are to go with the visitor; they stay on disk while the visitor is here."""
+        for path in paths:
+            with suppress(LoraDemoError, OSError):
+                self.files.add(uploaded(path))
+
+    def touch(self) -> None:
+        """Seen now; Gradio deletes what nobody has touched for an hour."""
+        self.seen = time.monotonic()
+        for file in tuple(self.files):
+            with suppress(OSError):
+                file.touch(exist_ok=True) if file.exists() else self.files.discard(file)
+
+    def empty(self, but: set[Path]) -> None:
+        """Nothing of it stays, neither in memory nor on disk, `but` files that others have, too."""
+        from lora_demo.features import forget_features
+
+        for job in filter(None, (self.lesson_job, self.lab_job)):
+            DESK.stop(job)
+            job.done.wait(STEP_SECONDS)
+        files = self.files - but
+        forget_features(files)
+        for file in files:
+            shutil.rmtree(file.parent, ignore_errors=True)  # each file has a folder of its own
+        vars(self).update(vars(Visitor()))
+
+
+class Visitors:
+    """Whoever was here within the hour, by secret; bounded in number, bytes and age."""
+
+    def __init__(self) -> None:
+        self._by_secret: dict[str, Visitor] = {}  # who was seen last is last
+        self._lock = threading.Lock()
+
+    def find(self, secret: object) -> Visitor:
+        """Who has that secret; else somebody new, with a secret of 256 bits."""
+        with self._lock:
+            found = self._by_secret.get(secret) if isinstance(secret, str) else None
+        visitor = found or Visitor(secrets.token_urlsafe(32))
+        self.keep(visitor)
+        self.trim()
+        return visitor
+
+    def keep(self, visitor: Visitor) -> None:
+        """It is here now. An emptied one has no secret any more, and is not kept."""
+        visitor.touch()
+        if visitor.secret:
+            with self._lock:
+                self._by_secret.pop(visitor.secret, None)
+                self._by_secret[visitor.secret] = visitor
+
+    def forget(self, visitor: Visitor) -> None:
+        with self._lock:
+            self._by_secret.pop(visitor.secret, None)
+            others = {file for other in self._by_secret.values() for file in other.files}
+        visitor.empty(others)
+
+    def trim(self) -> None:
+        with self._lock:
+            kept = list(self._by_secret.values())
+        used = sum(visitor.size_bytes for visitor in kept)
+        for number, visitor in enumerate(kept):
+            too_many = len(kept) - number > MAX_VISITORS or used > MAX_KEPT_BYTES
+            if too_many or time.monotonic() - visitor.seen > KEEP_SECONDS:
+                used -= visitor.size_bytes
+                self.forget(visitor)
+
+    def trim_forever(self) -> None:
+        """In a thread of its own: what is old is to go on quiet days, too."""
+        while True:
+            time.sleep(LOOK_SECONDS)
+            self.trim()
+
+
+VISITORS = Visitors()  # of this process
+threading.Thread(target=VISITORS.trim_forever, daemon=True).start()

@@ -1,0 +1,100 @@
+"""After a reload the work comes back; and when it is to be forgotten, it goes, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.errors import LoraDemoError
+from lora_demo.ui.feedback import QUIET, uploaded
+from lora_demo.ui.notes import note
+from lora_demo.ui.runs import WATCH
+from lora_demo.ui.visitors import VISITORS, Visitor
+
+# The secret lies in the tab, not in the browser: the next one at a shared computer opens another.
+KEY = "lora-demo"
+FORGOTTEN = "forgotten"
+READ = f"() => {{ try {{ return sessionStorage.getItem('{KEY}') }} catch {{ return null }} }}"
+WRITE = f"(secret) => {{ try {{ sessionStorage.setItem('{KEY}', secret) }} catch {{}} }}"
+LEAVE = f"() => {{ ({WRITE})('{FORGOTTEN}'); location.reload() }}"
+
+
+def build_welcome() -> tuple[gr.HTML, gr.Textbox]:
+    """Where a visitor who comes back is greeted, and where the page puts the secret."""
+    return gr.HTML(elem_id="greeting"), gr.Textbox(visible=False)
+
+
+def welcome_back(
+    demo: gr.Blocks,
+    visitor: gr.State,
+    greeting: gr.HTML,
+    secret: gr.Textbox,
+    kept: Sequence[gr.components.Component],
+    watched: dict[str, gr.State],
+) -> Dependency:
+    """Brings back the values of the components `kept`, and the jobs, by the visitor's attribute."""
+
+    def on_load(sent: str | None) -> dict:
+        me = VISITORS.find(sent)
+        jobs = {state: getattr(me, name) for name, state in watched.items()}
+        values = {component: _still_here(value) for component, value in me.page.items()}
+        told = greeting_note(sent, me)
+        return {visitor: me, secret: me.secret, greeting: told, **values, **jobs}
+
+    outputs = [visitor, secret, greeting, *kept, *watched.values()]
+    back = demo.load(on_load, secret, outputs, js=READ, **WATCH, **QUIET)
+    back.then(None, secret, None, js=WRITE)
+    for component in kept:
+        keep_after(component.change, visitor, component)
+    return back
+
+
+def keep_after(event: Callable, visitor: gr.State, component: gr.components.Component) -> None:
+    """The value is kept from then on, for after a reload."""
+    event(partial(_keep, component), [visitor, component], queue=False, **QUIET)
+
+
+def build_forget(visitor: gr.State) -> None:
+    forget = gr.Button("Forget my pictures", elem_id="forget")
+    forget.click(VISITORS.forget, visitor, None, **QUIET).then(None, None, None, js=LEAVE)
+
+
+def greeting_note(sent: str | None, me: Visitor) -> str:
+    if sent == FORGOTTEN:
+        return note("Forgotten: your pictures, LoRAs and results are deleted, here and on disk.")
+    if sent and sent != me.secret:
+        return note(
+            "What you did here before is gone: it is kept for an hour, and not longer than the "
+            "app runs."
+        )
+    jobs = [job for job in (me.lesson_job, me.lab_job) if job]
+    if not me.adapter and not jobs and not any(isinstance(v, list) for v in me.page.values()):
+        return ""
+    text = "<b>Welcome back.</b> Your pictures, your LoRA and its results are here again."
+    if any(not job.done.is_set() for job in jobs):
+        text += " What you had started went on meanwhile, and still does."
+    elif jobs:
+        text += " What you had started has ended: see below how."
+    return note(text, "good")
+
+
+def _keep(component: gr.components.Component, me: Visitor, value: object) -> None:
+    if isinstance(value, list):
+        me.own(path for path, _ in value)
+    me.page[component] = value
+    VISITORS.keep(me)
+
+
+def _still_here(value: object) -> object:
+    """Of a gallery, the pictures that are still on disk."""
+    return [item for item in value if _is_uploaded(item[0])] if isinstance(value, list) else value
+
+
+def _is_uploaded(path: str) -> bool:
+    try:
+        return bool(uploaded(path))
+    except LoraDemoError:
+        return False

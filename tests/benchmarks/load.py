@@ -1,0 +1,285 @@
+"""Thirty visitors at once: who waits how long, and whether anybody sees what is another's.
+
+`python -m tests.benchmarks.load [--visitors 30] [--trainings 300]`; EfficientNet-Lite0.
+"""
+
+import argparse
+import asyncio
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from html import unescape
+from pathlib import Path
+
+import httpx
+from PIL import Image
+
+from lora_demo import load_adapter, load_model, read_features
+from lora_demo.evaluation import compare
+from lora_demo.jobs import teach
+from lora_demo.images import LabelledImage
+from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement
+from lora_demo.words import CATEGORIES
+from tests.benchmarks.rows import Row, at_most, show
+from tests.benchmarks.speed_app import ROOT, megabytes, started
+from tests.benchmarks.visit import Visit
+from tests.conftest import DATA
+
+LONG = {"placement": "pixels", "epochs": 1000}  # for those who stop, close or reload
+ALONE = """
+import sys, time
+from pathlib import Path
+import torch
+from tests.benchmarks.load import taught
+torch.set_num_threads(int(sys.argv[2]))
+folders = sorted(Path(sys.argv[1]).iterdir())
+taught(folders[0]); print("ready", flush=True); sys.stdin.readline()
+before = time.perf_counter()
+for folder in folders[1:7]: taught(folder)
+print(time.perf_counter() - before)
+"""
+
+
+def draw(folder: Path, count: int) -> list[Path]:
+    """A folder for each visitor: five pictures that nobody else has, and one to try."""
+    sources = sorted((DATA / "goldfish").glob("*.png"))
+    sources.append(DATA / "goldfish" / "held_out" / "1.png")
+    for number in range(count):
+        own = folder / f"{number:03}"
+        own.mkdir(parents=True)
+        for place, source in enumerate(sources):
+            with Image.open(source) as drawing:
+                turned = drawing.convert("RGB").rotate(3 * number / count, fillcolor="white")
+            turned.putpixel((0, 0), (number % 256, number // 256, place))
+            turned.save(own / f"{number:03}-{place}.png")
+    return sorted(folder.iterdir())
+
+
+def word(folder: Path) -> str:
+    """What its visitor teaches: a class of its own."""
+    return CATEGORIES[31 * int(folder.name) % 1000]
+
+
+def taught(folder: Path):
+    """The same lesson without an app: the last step is its result."""
+    spec = AdapterSpec("efficientnet_lite0", Placement.GUARDED, class_names=(word(folder),))
+    pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
+    *_, result = teach(pictures, spec, DEFAULT_SETTINGS[spec.placement], ())
+    return result
+
+
+async def prepare(visit: Visit, folder: Path) -> str:
+    """Everything before the click on Train; returns the secret."""
+    secret = await visit.open()
+    *pictures, to_try = sorted(folder.iterdir())
+    for gallery, files in (("pictures", pictures), ("trial", [to_try])):
+        uploaded = await visit.upload(files)
+        before = visit.value("trial") if gallery == "trial" else []
+        visit.put(gallery, [*before, *({"image": f, "caption": None} for f in uploaded)])
+        await visit.do(gallery, "upload")
+        await visit.do(gallery, "change")
+    visit.put("class-name", word(folder))
+    await visit.do("class-name", "change")
+    return secret
+
+
+async def train(visit: Visit) -> float:
+    """Seconds from the click to the answers of the LoRA; what follows goes on."""
+    before, drawn = time.perf_counter(), visit.value("comparison")
+    following = asyncio.create_task(visit.do("train", "click"))
+    while visit.value("comparison") == drawn and not following.done():
+        await asyncio.sleep(0.01)
+    took = time.perf_counter() - before
+    await following
+    return took
+
+
+async def plain(visit: Visit, folder: Path, start: asyncio.Event) -> float:
+    await prepare(visit, folder)
+    await start.wait()
+    return await train(visit)
+
+
+async def restless(visit: Visit, folder: Path, start: asyncio.Event, act: str) -> None:
+    """Begins a long training and then presses Stop, closes the page, or reloads it."""
+    secret = await prepare(visit, folder)
+    for elem_id, value in LONG.items():
+        visit.put(elem_id, value)
+    await start.wait()
+    training = asyncio.create_task(visit.do("train", "click"))
+    while not any("Practising" in text for text in visit.seen) and not training.done():
+        await asyncio.sleep(0.05)
+    if act == "stop":
+        await visit.do("stop", "click")
+        await training
+        assert any("Stopped" in text for text in visit.seen), visit.seen[-3:]
+        return
+    visit.close()
+    training.cancel()
+    if act == "reload":
+        visit.session += "again"
+        opened = asyncio.create_task(visit.open(secret))
+        while not any("Welcome back" in text for text in visit.seen):
+            await asyncio.sleep(0.05)
+        await visit.do("stop", "click")
+        await opened
+
+
+async def light(visit: Visit, over: asyncio.Event) -> list[float]:
+    """Moves the dial of a trained LoRA all the while; seconds of each answer."""
+    times, strength = [], 0.0
+    while not over.is_set():
+        strength = (strength + 0.05) % 2
+        visit.put("strength", strength)
+        before = time.perf_counter()
+        await visit.do("strength", "change", "comparison")
+        times.append(time.perf_counter() - before)
+        await asyncio.sleep(0.2)
+    return times
+
+
+class Ping(threading.Thread):
+    """How long /healthz takes, ten times a second: it answers from the event loop."""
+
+    def __init__(self, url: str):
+        super().__init__(daemon=True)
+        self.url, self.over, self.times = url, threading.Event(), []
+
+    def run(self) -> None:
+        with httpx.Client() as http:
+            while not self.over.wait(0.1):
+                before = time.perf_counter()
+                http.get(f"{self.url}healthz", timeout=60).raise_for_status()
+                self.times.append(time.perf_counter() - before)
+
+
+def check(visits: dict[Path, Visit], url: str, folder: Path) -> int:
+    """How many visitors saw something of another's, or not what is theirs."""
+    model, wrong = load_model("efficientnet_lite0"), 0
+    for own, visit in visits.items():
+        text = unescape(" ".join(visit.seen))
+        others = [w for w in map(word, visits) if w != word(own) and f"“{w}”" in text]
+        names = {name for name in re.findall(r"\d{3}-\d\.png", str(visit.values))}
+        expected = taught(own)
+        saved = folder / "lora.safetensors"
+        saved.write_bytes(httpx.get(f"{url}gradio_api/file={visit.value('save')['path']}").content)
+        adapter = load_adapter(saved, model)
+        trial = read_features(model, sorted(own.iterdir())[5])
+        same = compare(model, trial, adapter) == compare(model, trial, expected.adapter)
+        curve = f"{expected.final_loss:.2f}" in text
+        mine = {path.name for path in own.iterdir()}
+        if others or not names <= mine or not same or not curve:
+            print(f"{own.name}: saw {others}, {names - mine}, same {same}, curve {curve}")
+            wrong += 1
+    return wrong
+
+
+def cores(folder: Path) -> float:
+    """How much more two processes of one thread do than one process with all: 1 or more."""
+
+    def run(count: int, threads: int) -> float:
+        command = [sys.executable, "-c", ALONE, str(folder), str(threads)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+        processes = [subprocess.Popen(command, **pipes) for _ in range(count)]
+        for process in processes:
+            process.stdout.readline()
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        return statistics.mean(float(process.communicate()[0]) for process in processes)
+
+    return max(1.0, 2 * run(1, 2) / run(2, 1))
+
+
+async def many(url: str, folders: list[Path], visitors: int, folder: Path) -> list[Row]:
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as http:
+        config = (await http.get("config")).json()
+        at_once = asyncio.Event()
+        at_once.set()
+        alone = [await plain(Visit(http, config), f, at_once) for f in folders[-8:]][2:]
+        lights = [Visit(http, config) for _ in range(3)]
+        for visit, own in zip(lights, folders[-3:], strict=True):
+            await plain(visit, own, at_once)
+        start, over = asyncio.Event(), asyncio.Event()
+        restless_ones = ["stop", "stop", "close", "close", "reload"]
+        visits = {own: Visit(http, config) for own in folders[:visitors]}
+        acts = dict(zip(visits, restless_ones, strict=False))
+        ping = Ping(url)
+        tasks = [
+            asyncio.create_task(
+                restless(visit, own, start, acts[own])
+                if own in acts
+                else plain(visit, own, start)
+            )
+            for own, visit in visits.items()
+        ]
+        await asyncio.sleep(10)
+        ping.start()
+        moving = [asyncio.create_task(light(visit, over)) for visit in lights]
+        start.set()
+        took = [seconds for seconds in await asyncio.gather(*tasks) if seconds]
+        over.set()
+        ping.over.set()
+        answers = sorted(sum(await asyncio.gather(*moving), []))
+    waited = sum(any("before you" in text for text in visit.seen) for visit in visits.values())
+    errors = [t for v in visits.values() for t in v.seen if "note-bad" in t or "Error" in t]
+    print(f"{waited} saw their place in line; errors: {errors[:3]}")
+    calm = {own: visit for own, visit in visits.items() if own not in acts}
+    several = cores(folders[0].parent)
+    serial = statistics.mean(alone) * visitors / several
+    p95 = sorted(took)[int(0.95 * len(took))]
+    print(f"alone {statistics.mean(alone):.2f} s; the cores can do {several:.2f} at once")
+    return [
+        at_most(f"{visitors} visitors: saw what is another's, or not their own",
+                check(calm, url, folder), 0),
+        at_most(f"{visitors} visitors: errors", len(errors), 0),
+        at_most(f"{visitors} visitors: p95 s from click to result / one by one", p95, 1.5, serial),
+        at_most("meanwhile: p95 s until the dial answers", answers[int(0.95 * len(answers))], 1),
+        at_most("meanwhile: longest s of a ping", max(ping.times), 0.2),
+    ]
+
+
+async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> list[Row]:
+    """Each training is a new visitor's, with pictures of its own."""
+    after: dict[int, float] = {}
+    at_once = asyncio.Event()
+    at_once.set()
+    async with httpx.AsyncClient(base_url=url, timeout=600) as http:
+        config = (await http.get("config")).json()
+        for number in range(1, count + 1):
+            visit = Visit(http, config)
+            await plain(visit, folders[number - 1], at_once)
+            visit.close()
+            if number in (20, count):
+                after[number] = megabytes("VmRSS", process)
+    return [
+        at_most(f"MB after {count} trainings / after 20", after[count], 1.05, after[20])
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--visitors", type=int, default=30)
+    parser.add_argument("--trainings", type=int, default=300)
+    asked = parser.parse_args()
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        folders = draw(folder / "pictures", max(asked.visitors + 8, asked.trainings))
+        for work in (many, in_a_row):
+            uploads = {"GRADIO_TEMP_DIR": str(folder / work.__name__)}
+            with started(ROOT / "app.py", **uploads) as (process, url, _):
+                if work is many:
+                    rows += asyncio.run(many(url, folders, asked.visitors, folder))
+                elif asked.trainings:
+                    rows += asyncio.run(in_a_row(url, folders, asked.trainings, process.pid))
+    show(rows)
+
+
+if __name__ == "__main__":
+    main()

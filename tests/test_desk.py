@@ -1,0 +1,146 @@
+"""The line for long work: fair, bounded, and one job at a time for each worker."""
+
+import threading
+import time
+from itertools import count
+
+import pytest
+
+from lora_demo import desk as desk_room
+from lora_demo.desk import Desk, Job, watch, work_here
+from lora_demo.errors import LoraDemoError
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+class Gate:
+    """A job that is in its only step until the gate is opened."""
+
+    def __init__(self, desk: Desk, owner: object = None):
+        self.opened, self.begun = threading.Event(), threading.Event()
+        self.job = desk.submit(Job(self._work, owner))
+
+    def _work(self, worker):
+        self.worker = worker
+        self.begun.set()
+        self.opened.wait(10)
+        yield "step"
+
+    def open(self):
+        self.opened.set()
+        assert self.job.done.wait(10)
+
+
+def test_jobs_are_done_one_after_the_other_in_the_order_of_the_line(desk):
+    began = []
+
+    def work(number, worker):
+        began.append(number)
+        yield from worker(range, 3)
+        began.append(number)
+
+    jobs = [desk.submit(Job(lambda worker, n=n: work(n, worker))) for n in range(4)]
+
+    assert all(job.done.wait(10) for job in jobs)
+    assert began == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert [job.newest for job in jobs] == [2] * 4
+
+
+def test_everybody_who_waits_has_a_place(desk):
+    first = Gate(desk)
+    first.begun.wait(10)
+    others = [Gate(desk) for _ in range(3)]
+
+    assert [desk.before(gate.job) for gate in (first, *others)] == [None, 0, 1, 2]
+    desk.stop(others[0].job)
+    assert [desk.before(gate.job) for gate in others] == [None, 0, 1]
+    assert others[0].job.done.is_set()
+    for gate in (first, *others[1:]):
+        gate.open()
+    assert not others[0].begun.is_set()
+
+
+def test_a_stopped_job_holds_its_worker_until_its_step_has_ended(desk):
+    first = Gate(desk)
+    first.begun.wait(10)
+    second = Gate(desk)
+
+    desk.stop(first.job)
+
+    assert not second.begun.wait(0.3)
+    assert not first.job.done.is_set()
+    first.open()
+    assert second.begun.wait(10)
+    second.open()
+
+
+def test_a_full_room_is_said_so(desk, monkeypatch):
+    monkeypatch.setattr(desk_room, "MAX_WAITING", 2)
+    first = Gate(desk)
+    first.begun.wait(10)
+    waiting = [Gate(desk) for _ in range(2)]
+
+    with pytest.raises(LoraDemoError, match="The room is full: 2 others"):
+        Gate(desk)
+
+    for gate in (first, *waiting):
+        gate.open()
+    Gate(desk).open()
+
+
+def test_a_job_that_takes_too_long_ends(desk, monkeypatch):
+    monkeypatch.setattr(desk_room, "MAX_JOB_SECONDS", 0.2)
+
+    job = desk.submit(Job(lambda worker: (time.sleep(0.01) or n for n in count())))
+
+    assert job.done.wait(10)
+    assert job.out_of_time
+
+
+@pytest.mark.parametrize("error", [LoraDemoError("a bad file"), ZeroDivisionError()], ids=repr)
+def test_an_error_ends_its_job_and_no_other(desk, error):
+    def fail(worker):
+        yield 1
+        raise error
+
+    job, after = desk.submit(Job(fail)), desk.submit(Job(lambda worker: worker(range, 7, 8)))
+
+    assert after.done.wait(10)
+    assert job.error is error
+    assert (after.error, after.newest) == (None, 7)
+
+
+def test_an_owner_goes_back_to_the_worker_that_has_the_pictures(desk):
+    def other(function, *arguments):
+        yield from function(*arguments)
+
+    desk.employ([work_here, other])
+    me, somebody = threading.Event(), threading.Event()  # anything that can be told apart
+    first = Gate(desk, me)
+    first.begun.wait(10)
+    second = Gate(desk, somebody)
+    second.begun.wait(10)
+    assert first.worker is not second.worker
+    waiting = [Gate(desk, me), Gate(desk, somebody)]
+
+    second.open()  # whose worker takes its own visitor's job, though the other came first
+
+    assert waiting[1].begun.wait(10)
+    assert waiting[1].worker is second.worker
+    first.open()
+    assert waiting[0].begun.wait(10)
+    assert waiting[0].worker is first.worker
+    for gate in waiting:
+        gate.open()
+
+
+def test_watching_ends_with_the_job(desk):
+    job = desk.submit(Job(lambda worker: worker(range, 3)))
+
+    *_, last = watch(job)
+
+    assert last.done.is_set()
+    assert last.newest == 2

@@ -1,0 +1,241 @@
+"""A visitor's work survives a reload, is nobody else's, and goes at once when it is to go."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+from gradio.utils import get_upload_folder
+from playwright.sync_api import Browser, Page, expect
+
+from lora_demo import AdapterSpec, fit
+from lora_demo import features as features_room
+from lora_demo.features import read_features
+from lora_demo.lab import judge
+from lora_demo.ui import visitors as visitors_room
+from lora_demo.ui.visitors import VISITORS, Visitor, Visitors
+from tests.test_page import DRAWINGS, drop, set_number, thumbnails, train, use_settings
+
+SECRET = "sessionStorage.getItem('lora-demo')"
+
+
+@pytest.fixture
+def window(browser: Browser, app_url: str):
+    """Opens pages of different visitors. Gradio writes broken connections to the console."""
+    contexts = []
+
+    def open_window() -> Page:
+        contexts.append(browser.new_context())
+        page = contexts[-1].new_page()
+        page.goto(app_url)
+        expect(page.get_by_text("You teach EfficientNet-Lite0")).to_be_visible(timeout=30_000)
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+
+
+def teach(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    train(page)
+    expect(page.get_by_text("A fair test")).to_be_visible()
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+
+
+def test_a_reload_brings_everything_back(window):
+    page = window()
+    page.get_by_role("button", name="Pictures it should leave alone").click()
+    drop(page, "alone", DRAWINGS[:1])
+    page.get_by_text("More settings").click()
+    set_number(page, "seed", "7")
+    teach(page, "Snail")
+    parts = ("#loss figcaption", "#tested", "#results tbody", "#comparison", "#broken .note")
+    before = {part: page.locator(part).first.inner_text() for part in parts}
+    assert "of 1 pictures of yours" in before["#broken .note"]
+
+    page.reload()
+
+    expect(page.get_by_text("Welcome back.")).to_be_visible()
+    expect(page.get_by_text("has ended: see below how")).to_be_visible()
+    expect(page.get_by_text("Done! 150 rounds with 5 pictures")).to_be_visible()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    page.get_by_role("button", name="Pictures it should leave alone").click()
+    expect(thumbnails(page, "alone")).to_have_count(1)
+    expect(page.locator("#class-name input")).to_have_value("snail")
+    page.get_by_text("More settings").click()
+    expect(page.locator("#seed input")).to_have_value("7")
+    expect(page.locator("#save")).to_be_enabled()
+    for part, text in before.items():
+        expect(page.locator(part).first).to_have_text(text, use_inner_text=True)
+    train(page)  # and it goes on from there
+    expect(page.locator("#results tbody tr")).to_have_count(2)
+
+
+def test_a_training_goes_on_while_the_page_is_away_and_says_so(window):
+    page = window()
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(thumbnails(page, "pictures")).to_have_count(5)
+    use_settings(page)
+    page.get_by_label("As in the article").check()
+    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+    set_number(page, "epochs", "1000")
+    page.locator("#train").click()
+    expect(page.get_by_text("Practising")).to_be_visible()
+
+    page.reload()
+
+    expect(page.get_by_text("went on meanwhile, and still does")).to_be_visible()
+    expect(page.get_by_text("Practising")).to_be_visible()
+    expect(page.locator("#stop")).to_be_visible()
+    page.locator("#stop").click()
+    expect(page.get_by_text("Stopped; what was learned is kept")).to_be_visible()
+    expect(page.locator("#save")).to_be_enabled()
+
+
+def test_a_connection_that_was_lost_brings_the_work_back(window):
+    page = window()
+    teach(page, "Goldfish")
+
+    page.context.set_offline(True)
+    page.locator("#train").click()
+    expect(page.get_by_text("Connection to the server was lost")).to_be_visible(timeout=30_000)
+    page.context.set_offline(False)
+
+    expect(page.get_by_text("Welcome back.")).to_be_visible(timeout=30_000)
+    expect(page.locator("#results tbody tr")).to_have_count(1)
+
+
+def test_visitors_do_not_see_each_other(window):
+    first, second = window(), window()
+    teach(first, "Goldfish")
+    teach(second, "Teapot")
+
+    assert first.evaluate(SECRET) != second.evaluate(SECRET)
+    for page, own, other in ((first, "goldfish", "teapot"), (second, "teapot", "goldfish")):
+        page.reload()
+        expect(page.get_by_text("Welcome back.")).to_be_visible()
+        expect(page.locator("#class-name input")).to_have_value(own)
+        expect(page.locator("#results tbody tr")).to_have_count(1)
+        expect(page.locator("#comparison .answers.lora li").first).to_contain_text(own)
+        assert not re.search(rf"“{other}”", page.locator("body").inner_text())
+
+
+@pytest.mark.parametrize("secret", ["guess", "x" * 43, "'; --", "../../etc/passwd"])
+def test_a_guessed_secret_finds_nobody(window, secret):
+    page = window()
+    page.evaluate(f"sessionStorage.setItem('lora-demo', {secret!r})")
+    page.reload()
+
+    expect(page.get_by_text("What you did here before is gone")).to_be_visible()
+    page.wait_for_function(f"{SECRET} !== {secret!r}")
+    assert len(page.evaluate(SECRET)) == 43
+
+
+def on_disk() -> set[bytes]:
+    files = [p for p in Path(get_upload_folder()).rglob("*") if p.is_file()]
+    return {p.read_bytes() for p in files}
+
+
+def test_forgetting_deletes_at_once_and_from_disk(window, model, tmp_path):
+    own = []
+    for number, source in enumerate(DRAWINGS[:3]):
+        own.append(tmp_path / f"own{number}.png")
+        own[-1].write_bytes(Path(source).read_bytes() + b"mine")
+    page, other = window(), window()
+    drop(page, "pictures", [str(path) for path in own])
+    drop(other, "pictures", [str(own[2])])
+    for visitor, count in ((page, 3), (other, 1)):
+        expect(thumbnails(visitor, "pictures")).to_have_count(count)
+        visitor.locator("#class-name input").fill("goldfish")
+        visitor.locator("#class-name input").press("Enter")
+        train(visitor)
+        expect(visitor.get_by_text("A fair test")).to_be_visible()
+    expect(page.locator("#save")).to_be_enabled()
+    kept, shared = [path.read_bytes() for path in own[:2]], own[2].read_bytes()
+    assert on_disk() >= {*kept, shared}
+    secret = page.evaluate(SECRET)
+    loras = list(Path(get_upload_folder()).rglob("lora-goldfish.safetensors"))
+
+    page.locator("#forget").click()
+
+    expect(page.get_by_text("Forgotten: your pictures")).to_be_visible()
+    expect(thumbnails(page, "pictures")).to_have_count(0)
+    assert on_disk() & {*kept, shared} == {shared}  # another visitor has the same picture
+    assert len([path for path in loras if path.exists()]) < len(loras)
+    ran = []
+    with pytest.MonkeyPatch.context() as patch:
+        compute = features_room._compute
+        patch.setattr(features_room, "_compute", lambda *a: ran.append(1) or compute(*a))
+        for path in own:
+            read_features(model, path)
+    assert len(ran) == 2  # of these nothing was in memory any more
+    page.evaluate(f"sessionStorage.setItem('lora-demo', {secret!r})")
+    page.reload()
+    expect(page.get_by_text("What you did here before is gone")).to_be_visible()
+
+
+@pytest.fixture
+def new_result(model, features):
+    def make():
+        *_, progress = fit(model, features, AdapterSpec(model.name, "head", 4))
+        *_, result = judge(model, progress, [])
+        return result
+
+    return make
+
+
+def test_who_was_not_seen_for_an_hour_is_forgotten(new_result, monkeypatch):
+    visitors = Visitors()
+    me = visitors.find(None)
+    me.add_result(new_result())
+    secret = me.secret
+    assert visitors.find(secret) is me
+
+    monkeypatch.setattr(visitors_room, "KEEP_SECONDS", 0)
+    time.sleep(0.01)
+    visitors.trim()
+
+    assert visitors.find(secret) is not me
+    assert (me.results, me.adapter, me.secret) == ([], None, "")
+
+
+def test_the_number_of_visitors_is_bounded(monkeypatch):
+    monkeypatch.setattr(visitors_room, "MAX_VISITORS", 3)
+    visitors = Visitors()
+    secrets = [visitors.find(None).secret for _ in range(5)]
+    visitors.find(secrets[2])  # seen again
+
+    assert [visitors.find(secret).secret == secret for secret in secrets[2:]] == [True] * 3
+    assert visitors.find(secrets[0]).secret != secrets[0]
+
+
+def test_the_bytes_of_all_visitors_are_bounded(new_result, monkeypatch):
+    visitors = Visitors()
+    everybody = [visitors.find(None) for _ in range(4)]
+    for visitor in everybody:
+        visitor.add_result(new_result())
+    monkeypatch.setattr(visitors_room, "MAX_KEPT_BYTES", 2 * everybody[0].size_bytes)
+
+    visitors.trim()
+
+    assert [len(visitor.results) for visitor in everybody] == [0, 0, 1, 1]
+
+
+def test_the_bytes_of_one_visitor_are_bounded(new_result, monkeypatch):
+    me = Visitor()
+    for _ in range(3):
+        me.add_result(new_result())
+    monkeypatch.setattr(visitors_room, "MAX_VISITOR_BYTES", me.size_bytes)
+
+    me.add_result(new_result())
+
+    assert len(me.results) == 3
+
+
+def test_secrets_are_long_and_different():
+    secrets = {VISITORS.find(None).secret for _ in range(100)}
+
+    assert len(secrets) == 100
+    assert min(map(len, secrets)) == 43  # 256 bits
