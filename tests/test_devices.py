@@ -26,10 +26,12 @@ from lora_demo import (
     load_model,
     new_adapter,
     read_class_folder,
+    read_feature_set,
     read_features,
     save_adapter,
     train,
 )
+from lora_demo.forgetting import class_prototypes
 from lora_demo.weights import find_efficientnet_lite
 from tests.conftest import DATA
 from tests.played_gpu import GPU, PlayedGpu, WrongDeviceError
@@ -169,6 +171,13 @@ def test_the_model_lies_on_the_card_where_there_is_one(on_cpu, on_card):
 
     assert (on_cpu.device, on_card.device) == (torch.device("cpu"), GPU)
     assert {tensor.device for tensor in tensors} == {GPU}
+
+
+def test_what_is_made_of_pictures_and_of_classes_lies_on_the_card(on_card, card, pictures):
+    with card:
+        made = [read_feature_set(on_card, pictures[:2]), class_prototypes(on_card)]
+
+    assert {tensor.device for features in made for tensor in vars(features).values()} == {GPU}
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
