@@ -28,7 +28,7 @@ def save_adapter(adapter: Adapter, path: Path | str) -> Path:
     path = Path(path)
     several = len(adapter.loras) > 1
     tensors = {
-        name if several else name.removeprefix("0."): tensor.detach().clone()
+        name if several else name.removeprefix("0."): tensor.detach().to("cpu", copy=True)
         for name, tensor in adapter.loras.state_dict().items()
     }
     if path.suffix == ".safetensors":

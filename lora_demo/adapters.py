@@ -42,7 +42,7 @@ class Adapter(nn.Module):
     def __init__(self, spec: AdapterSpec, model: FrozenModel, loras: list[Lora]):
         super().__init__()
         self.spec = spec
-        self.loras = nn.ModuleList(loras)
+        self.loras = nn.ModuleList(loras).to(model.device)
         self.categories = known_words(spec.class_names, model.categories)
         self._layers = tuple(model.classifier)  # in a tuple they are no part of this module
 
@@ -98,7 +98,7 @@ class Adapter(nn.Module):
 def new_adapter(
     spec: AdapterSpec, model: FrozenModel, features: FeatureSet | None = None
 ) -> Adapter:
-    """An untrained adapter; equal seeds give equal numbers.
+    """An untrained adapter; equal seeds give equal numbers, on any device.
 
     A is standard normal on the pixels, as in the article, and normal with variance 1/m on the
     features, so that x A keeps the size of x. `guarded` makes A, and its first strength, from
@@ -115,9 +115,8 @@ def new_adapter(
         adapter.lora.A = nn.Parameter(torch.zeros_like(adapter.lora.A), requires_grad=False)
         if features:
             examples = guard_examples(adapter, model, features)
-            directions = examples.directions(
-                torch.ones(len(features.labels), dtype=torch.bool), spec.rank
-            )
+            every = torch.ones_like(features.labels, dtype=torch.bool)
+            directions = examples.directions(every, spec.rank)
             adapter.lora.A[:, : directions.shape[1]] = directions
             if spec.strength is None:
                 adapter.set_strength(guarded_strength(features.pictures_per_class, []))

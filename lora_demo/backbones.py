@@ -14,6 +14,7 @@ from lora_demo.weights import find_efficientnet_lite, find_vgg19, read_state_dic
 from lora_demo.words import CATEGORIES
 
 if TYPE_CHECKING:  # to import torch takes seconds; what needs it does so itself
+    import torch
     from PIL import Image
     from torch import Tensor, nn
 
@@ -48,6 +49,11 @@ class FrozenModel:
     def head(self) -> nn.Linear:
         """The last layer: (N, D) -> (N, C)."""
         return self.classifier[-1]
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights lie, and with them all that is made for it."""
+        return self.head.weight.device
 
     @property
     def linear_shapes(self) -> list[tuple[int, int]]:
@@ -89,6 +95,7 @@ _loading = threading.Lock()
 def load_model(name: str, weights: Path | str | None = None) -> FrozenModel:
     """A base model with its weights, frozen, in eval mode, loaded once per weights file.
 
+    It lies on the first graphics card where CUDA is available, and otherwise on the CPU.
     `weights` names a file in place of the usual sources. Raises `WeightsError` where the weights
     are missing, cut short or another network's.
     """
@@ -118,7 +125,9 @@ def _load(name: str, path: Path) -> FrozenModel:
             f"“{path.name}” holds no weights of {row.title}: names or shapes differ. Put the right "
             "file in its place, or go on with EfficientNet-Lite0."
         ) from error
-    trunk, classifier = (part.eval().requires_grad_(False) for part in recipe.cut(network))
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"  # there the tensors stay the file's
+    parts = (part.eval().requires_grad_(False) for part in recipe.cut(network))
+    trunk, classifier = (part.to(device) for part in parts)
     return FrozenModel(
         name, row.title, trunk, classifier, recipe.preprocess, row.input_px, CATEGORIES
     )

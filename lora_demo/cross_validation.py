@@ -65,7 +65,8 @@ def leave_one_out(
 def _folds(features: FeatureSet) -> tuple[Tensor, ...]:
     """Indices of the pictures that are hidden together; neighbours."""
     count = len(features.labels)
-    return torch.arange(count).tensor_split(min(count, MAX_FOLDS))
+    every = torch.arange(count, device=features.labels.device)
+    return every.tensor_split(min(count, MAX_FOLDS))
 
 
 def _score(
@@ -73,8 +74,9 @@ def _score(
 ) -> Iterator[tuple[Tensor, int, float]]:
     """One training a fold: what was hidden, how many were right so far, and the strength."""
     strength = 1.0 if spec.strength is None else spec.strength
-    every, right = torch.arange(len(features.labels)), 0
-    for hidden in _folds(features):
+    folds, right = _folds(features), 0
+    every = torch.cat(folds)
+    for hidden in folds:
         adapter = new_adapter(spec, model)
         for _ in descend(adapter, features, every[~torch.isin(every, hidden)], settings):
             pass
@@ -93,7 +95,7 @@ def _score_guarded(
     answers = Answers.of(adapter.base_logits(features), features.labels)
     base = torch.cat([answers.own, answers.others.amax(1, keepdim=True)], 1)  # (N, k + 1)
     delta = torch.zeros_like(base)  # the others stay
-    every, strength = torch.arange(len(base)), spec.strength
+    every, strength = torch.cat(folds), spec.strength
     at_once = max(1, PICTURES_AT_ONCE // len(base))
     for group in (folds[first : first + at_once] for first in range(0, len(folds), at_once)):
         shown = torch.stack([~torch.isin(every, hidden) for hidden in group])  # (F, N)

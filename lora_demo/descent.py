@@ -38,7 +38,7 @@ def descend(
     optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
     for _ in range(settings.epochs):
         total = 0.0
-        order = shown[torch.randperm(len(shown), generator=generator)]
+        order = shown[torch.randperm(len(shown), generator=generator).to(shown.device)]
         for batch in [slice(None)] if at_once else order.split(BATCH_SIZE):
             logits = base_logits[batch] + delta(x[batch])
             loss = F.cross_entropy(logits, labels[batch])
@@ -99,7 +99,7 @@ def descend_answers(
     weight = -target * share  # (F, N, k + 1)
     x = FIT_STRENGTH * responses
     shown_x = (x * share).transpose(1, 2)  # (F, r, N)
-    b = torch.zeros(len(x), x.shape[2], base.shape[1])  # (F, r, k + 1)
+    b = x.new_zeros(len(x), x.shape[2], base.shape[1])  # (F, r, k + 1)
     optimizer = torch.optim.Adam([b], lr=settings.learning_rate, fused=True)
     for _ in range(settings.epochs):
         log_p = torch.baddbmm(base, x, b).log_softmax(2)  # (F, N, k + 1)
@@ -114,7 +114,7 @@ def descend_guarded(
     """As `descend`, for the guarded head: all at once, and of B the taught classes' columns."""
     responses = adapter.inputs(features) @ adapter.lora.A  # (N, r), as A stays
     answers = Answers.of(adapter.base_logits(features)[shown], features.labels[shown])
-    learned, everything = adapter.lora.B.detach(), torch.ones(1, len(shown))
+    learned, everything = adapter.lora.B.detach(), responses.new_ones(1, len(shown))
     for losses, b in descend_answers(answers, responses[shown][None], everything, settings):
         learned[:, answers.classes] = b[0]
         yield losses.item()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.backends import cudnn
 
 from lora_demo.backbones import FrozenModel
 from lora_demo.images import LabelledImage, decode_image, read_image_bytes
@@ -20,7 +21,7 @@ MEMORY_BYTES = 832 * 2**20  # the largest set of pictures, on any base model
 
 @dataclass(frozen=True)
 class Features:
-    """One picture or more as the frozen network sees them."""
+    """One picture or more as the frozen network sees them, on its device."""
 
     pixels: Tensor  # (N, 3 * input_px * input_px) normalised; (N, 0) where nobody reads them
     trunk: Tensor  # (N, T) what leaves the trunk
@@ -94,14 +95,17 @@ def label_features(
         torch.cat([f.trunk for f in features]),
         torch.cat([f.head_input for f in features]),
         torch.cat([f.logits for f in features]),
-        torch.tensor(labels),
+        torch.tensor(labels).to(features[0].logits.device),
     )
 
 
 @torch.no_grad()
 def _compute(model: FrozenModel, x: Tensor) -> Features:
-    x = x[None]  # (1, 3, input_px, input_px)
-    trunk = model.trunk(x)
+    x = x[None].to(model.device)  # (1, 3, input_px, input_px)
+    # cuDNN would take TF32, which keeps 10 bits; each picture comes by but once, so that the CPU's
+    # answers cost next to nothing
+    with cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        trunk = model.trunk(x)
     head_input = model.classifier[:-1](trunk)
     return Features(x.flatten(1), trunk, head_input, model.head(head_input))
 

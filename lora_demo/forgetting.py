@@ -74,7 +74,7 @@ def class_prototypes(model: FrozenModel) -> Features:
     while ((length * answers + model.head.bias).softmax(1).diagonal() < CERTAIN).any():
         length *= 1.1
     head_input *= length
-    nothing = torch.empty(len(rows), 0)
+    nothing = rows.new_empty(len(rows), 0)
     return Features(nothing, nothing, head_input, model.head(head_input))
 
 

@@ -136,7 +136,7 @@ def fit(
     check_examples(features, spec, model)
     adapter = new_adapter(spec, model, features)
     guarded = spec.placement is Placement.GUARDED
-    every = torch.arange(len(features.labels))
+    every = torch.arange(len(features.labels), device=features.labels.device)
     losses = (descend_guarded if guarded else descend)(adapter, features, every, settings)
     points: tuple[LossPoint, ...] = ()
     started = time.perf_counter()

@@ -11,6 +11,8 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+# The bits that are compared are the CPU's; tests/test_devices.py tells how to test a real card.
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 # Read when huggingface_hub is imported; gradio_client, not the app, would send telemetry with it.
 os.environ |= {"HF_HOME": tempfile.mkdtemp(), "HF_HUB_DISABLE_TELEMETRY": "1"}
 

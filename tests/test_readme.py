@@ -4,10 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
+from packaging.requirements import Requirement
 
 from lora_demo import limits, load_adapter
+from lora_demo.weights import VGG19_HUB_FILE
 
 ROOT = Path(__file__).parents[1]
+COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}  # of Spaces
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LIBRARY, CLIENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
@@ -59,3 +63,19 @@ def test_the_commands_are_the_ones_that_exist():
         assert (ROOT / path).is_file()
     for image in re.findall(r"!\[.*?\]\((.*?)\)", README):
         assert (ROOT / image).is_file()
+
+
+def test_the_front_matter_is_what_spaces_read():
+    """https://huggingface.co/docs/hub/spaces-config-reference"""
+    front = yaml.safe_load(README.split("---\n")[1])
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    [gradio] = [r for r in map(Requirement, lines) if r.name == "gradio"]
+
+    assert front.keys() >= {"title", "emoji", "python_version", "models", "license", "thumbnail"}
+    assert front["sdk"] == "gradio"
+    assert gradio.specifier.contains(front["sdk_version"])
+    assert (ROOT / front["app_file"]).is_file()
+    assert {front["colorFrom"], front["colorTo"]} <= COLOURS
+    assert 0 < len(front["short_description"]) <= 60
+    assert front["preload_from_hub"] == [" ".join(VGG19_HUB_FILE)]
+    assert front["thumbnail"].startswith("https://") or (ROOT / front["thumbnail"]).is_file()
