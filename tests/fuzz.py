@@ -15,7 +15,7 @@ import resource
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -136,46 +136,52 @@ def make_case(seeds: list[bytes], name: str, seed: int, case: int) -> bytes:
 
 def fuzz(name: str, seconds: float, seed: int = 0) -> tuple[Outcome, list[Failure]]:
     seeds, failures, refused, case = READERS[name].seeds(), [], 0, 0
+    child: _Child | None = _Child(name, seeds)
     started = time.monotonic()
-    while (left := seconds - (time.monotonic() - started)) > 0:
-        for what in _answers(name, seeds, seed, case, left):
-            if what not in ("read", "refused"):
-                failures.append(_keep(name, case, what, make_case(seeds, name, seed, case)))
-            refused += what == "refused"
-            case += 1
+    while time.monotonic() - started < seconds:
+        child = child or _Child(name, seeds)
+        data = make_case(seeds, name, seed, case)
+        what = child.read(data)
+        refused += what == "refused"
+        if what not in ("read", "refused"):
+            failures.append(_keep(name, case, what, data))
+            child.end()
+            child = None
+        case += 1
+    if child:
+        child.end()
     took = time.monotonic() - started
     return Outcome(name, seed, case, refused, took, case / took, len(failures)), failures
 
 
-def _answers(
-    name: str, seeds: list[bytes], seed: int, first: int, seconds: float
-) -> Iterator[str]:
-    """What became of each case, until time is up or the child is lost to one of them."""
-    context = multiprocessing.get_context("spawn")
-    ours, its = context.Pipe(duplex=False)
-    child = context.Process(target=_read_all, args=(its, name, seeds, seed, first), daemon=True)
-    child.start()
-    its.close()
-    ours.recv()  # it has imported all and is ready
-    started = time.monotonic()
-    try:
-        while time.monotonic() - started < seconds:
-            if not ours.poll(SECONDS_PER_FILE):
-                yield f"over {SECONDS_PER_FILE:.0f} s"
-                return
-            what = ours.recv()
-            yield what
-            if what.startswith("took"):  # the mark of most memory cannot be set back
-                return
-    except EOFError:
-        child.join()
-        yield f"ended by {child.exitcode}"
-    finally:
-        child.kill()
-        child.join()
+class _Child:
+    """The process that reads, with limits on memory and time."""
+
+    def __init__(self, name: str, seeds: list[bytes]):
+        context = multiprocessing.get_context("spawn")
+        self._pipe, its = context.Pipe()
+        self._process = context.Process(target=_read_all, args=(its, name, seeds), daemon=True)
+        self._process.start()
+        its.close()
+        self._pipe.recv()  # it has imported all and is ready
+
+    def read(self, data: bytes) -> str:
+        """What became of it: "read", "refused", or how it failed."""
+        try:
+            self._pipe.send_bytes(data)
+            if not self._pipe.poll(SECONDS_PER_FILE):
+                return f"over {SECONDS_PER_FILE:.0f} s"
+            return self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join()
+            return f"ended by {self._process.exitcode}"
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.join()
 
 
-def _read_all(pipe: Connection, name: str, seeds: list[bytes], seed: int, case: int) -> None:
+def _read_all(pipe: Connection, name: str, seeds: list[bytes]) -> None:
     reader = READERS[name]
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # Pillow warns of what it then refuses
@@ -185,11 +191,11 @@ def _read_all(pipe: Connection, name: str, seeds: list[bytes], seed: int, case: 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     pipe.send("ready")
     while True:
+        data = pipe.recv_bytes()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        what = _try(reader, make_case(seeds, name, seed, case))
+        what = _try(reader, data)
         grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10
         pipe.send(f"took {grown_mb} MB" if grown_mb > reader.memory_mb else what)
-        case += 1
 
 
 def _try(reader: Reader, data: bytes) -> str:

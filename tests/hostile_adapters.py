@@ -145,9 +145,7 @@ def script_module(path: Path) -> None:
 
 GIGABYTES = b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."
 PTH: dict[str, Maker] = {
-    **{
-        f"code, {way}": lambda path, code=code: archive(path, code) for way, code in CODE.items()
-    },
+    **{f"code, {way}": lambda path, code=code: archive(path, code) for way, code in CODE.items()},
     "code, without an archive": lambda path: path.write_bytes(pickle.dumps(Evil())),
     "code, saved by torch": lambda path: torch.save({"A": Evil()}, path),
     "code, in torch's old format": lambda path: torch.save(
@@ -186,7 +184,9 @@ PTH: dict[str, Maker] = {
     "a sparse tensor": lambda path: state(path, A=torch.zeros(1280, 2).to_sparse()),
     "NaN": lambda path: state(path, A=torch.full((1280, 2), torch.nan)),
     "infinity": lambda path: state(path, B=torch.full((2, 1000), torch.inf)),
-    "one NaN": lambda path: state(path, B=torch.zeros(2, 1000).index_fill(0, torch.tensor(1), torch.nan)),
+    "one NaN": lambda path: state(
+        path, B=torch.zeros(2, 1000).index_fill(0, torch.tensor(1), torch.nan)
+    ),
     "huge numbers": lambda path: state(path, A=torch.full((1280, 2), 3e38)),
     "a .safetensors by another name": lambda path: with_spec(path),
 }

@@ -73,7 +73,8 @@ def _parts(parts: list[bytes], change: Mutation, rng: random.Random) -> list[byt
     if what == 0:
         return parts
     if what == 1:
-        return parts[:at] + [part] * rng.choice((2, 60, 3000)) + parts[at:]
+        times = min(rng.choice((2, 60, 3000)), MAX_BYTES // (len(part) + 1))
+        return parts[:at] + [part] * times + parts[at:]
     if what == 2:
         return [*parts[: (to := rng.randrange(len(parts) + 1))], part, *parts[to:]]
     return [*parts[:at], change(part, rng), *parts[at:]]

@@ -5,11 +5,10 @@ Nothing in them is run, nobody is shown what is another's, and the app is as fas
 
 import os
 import pickle
-import shutil
 import statistics
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -19,7 +18,7 @@ from playwright.sync_api import expect
 
 from lora_demo import AdapterFileError, ImageError, LoraDemoError, load_adapter, open_image
 from lora_demo.limits import MAX_LORA_BYTES
-from tests import hostile_adapters, hostile_pictures
+from tests import hostile_adapters
 from tests.conftest import DATA
 from tests.fuzz import CORPUS, READERS
 from tests.hostile_adapters import CANARY, CODE, HOSTILE, MARKUP
@@ -200,7 +199,9 @@ def test_a_hostile_adapter_sent_to_the_app_is_refused(app_url, good, tmp_path, m
     if path.stat().st_size > MAX_LORA_BYTES:
         pytest.skip("too many bytes are refused at the door, as another test shows")
 
-    answer = call(app_url, "compare", [good[0], upload(app_url, path.name, path.read_bytes()), None])
+    answer = call(
+        app_url, "compare", [good[0], upload(app_url, path.name, path.read_bytes()), None]
+    )
 
     assert_in_words(answer)
 
@@ -228,11 +229,8 @@ def test_torch_reads_what_was_checked_and_nothing_else(tmp_path, model, features
 
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("*/*.bin")), ids=lambda path: path.name[:8])
 def test_what_once_failed_is_read_or_refused_at_once(path):
-    with at_once():
-        try:
-            READERS[path.parent.name].read(path.read_bytes())
-        except LoraDemoError:
-            pass
+    with at_once(), suppress(LoraDemoError):
+        READERS[path.parent.name].read(path.read_bytes())
 
 
 def nested(depth: int) -> list:
@@ -311,11 +309,7 @@ def test_a_wrong_strength_is_named(app_url, good, strength):
 def test_a_file_lands_among_the_uploads_whatever_its_name(app_url, name):
     uploads = Path(os.environ["GRADIO_TEMP_DIR"]).resolve()
 
-    try:
-        sent = upload(app_url, name, GOLDFISH.read_bytes())
-    except httpx.HTTPStatusError as error:
-        assert error.response.status_code < 500
-        return
+    sent = upload(app_url, name, GOLDFISH.read_bytes())
 
     landed = Path(sent["path"])
     assert landed.resolve().is_relative_to(uploads)
@@ -337,21 +331,25 @@ def test_no_event_of_the_page_reads_a_file_that_was_not_uploaded(app_url, tmp_pa
         "file": lambda meta: {"path": str(lora), **meta},
     }
     tried = 0
-    for number, event in enumerate(events):
-        kinds = [components[i]["type"] for i in event["inputs"]]
-        if not event["backend_fn"] or event["api_name"] in ("train", "compare"):
+    for event in events:
+        inputs = [components[i] for i in event["inputs"]]
+        if not (event["backend_fn"] and fits.keys() & {c["type"] for c in inputs}):
             continue
-        for meta in ({}, FILE) if set(kinds) & set(fits) else ({},):
-            data = [fits[kind](meta) if kind in fits else None for kind in kinds]
-            answer = join(app_url, event, data, f"stranger-{number}-{bool(meta)}")
+        for meta in ({}, FILE):
+            data = [fits[c["type"]](meta) if c["type"] in fits else value_of(c) for c in inputs]
+            answer = join(app_url, event, data, f"stranger-{tried}")
             assert "taught tench" not in str(answer)
-            assert_tells_nothing(str(answer.get("output", {}).get("error")))
-            tried += bool(set(kinds) & set(fits))
+            assert_tells_nothing(str(answer))
+            tried += 1
 
     uploads = Path(os.environ["GRADIO_TEMP_DIR"])
     copies = {path for path in uploads.rglob("*") if path.is_file() and path.stem == "secret"}
     assert tried >= 8
     assert copies == set()
+
+
+def value_of(component: dict) -> object:
+    return component["props"].get("value")
 
 
 def of_the_page(app_url: str, elem_id: str, trigger: str | None = None) -> dict:
@@ -377,18 +375,22 @@ def test_a_guessed_session_gets_nothing_of_another_visitor(app_url, tmp_path):
     def asks(session: object) -> str:
         components = page_events(app_url)[1]
         inputs = [components[i] for i in compare["inputs"]]
-        data = [1.0 if c["type"] == "slider" else None for c in inputs]
-        return str(join(app_url, compare, data, session))
+        return str(join(app_url, compare, [value_of(c) for c in inputs], session))
 
     assert "tench" in ask(load, visitor, lora)
     ask(take, visitor, [{"image": picture, "caption": None}])
 
     assert "tench" in asks(visitor)  # so that there is something to be had
-    for guess in (visitor[:-1], visitor.upper(), f"{visitor} ", f"{visitor}\0", f"../{visitor}", "*"):
+    for guess in (
+        visitor[:-1],
+        visitor.upper(),
+        f"{visitor} ",
+        f"{visitor}\0",
+        f"../{visitor}",
+        "*",
+    ):
         assert "tench" not in asks(guess), guess
-    config = httpx.get(f"{app_url}config", params={"session_hash": visitor}).text
-    assert visitor not in config
-    assert "tench" not in config
+    assert visitor not in httpx.get(f"{app_url}config").text
 
 
 def test_the_app_lives_while_it_refuses(app_url):
@@ -397,7 +399,7 @@ def test_the_app_lives_while_it_refuses(app_url):
 
 def test_markup_in_names_is_shown_as_text(page, tmp_path):
     bad = {"name": f"{MARKUP}.png", "mimeType": "image/png", "buffer": SCRIPT}
-    for gallery in ("pictures", "trial", "alone"):
+    for gallery in ("pictures", "trial"):
         page.locator(f"#{gallery} input[type=file]").first.set_input_files([bad])
     expect(page.get_by_text("is not a picture").first).to_be_visible()
 

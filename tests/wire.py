@@ -18,7 +18,7 @@ TRAIN = {  # the endpoint's arguments in their order
 class Answer:
     event: str  # "complete" or "error"
     text: str  # all that came, as it came
-    last: Any  # what the last event holds
+    last: Any  # what the last event holds: a value, or {"error": text}
 
 
 def upload(app_url: str, name: str, data: bytes) -> dict:
@@ -36,7 +36,10 @@ def call(app_url: str, endpoint: str, data: list) -> Answer:
     with httpx.stream("GET", f"{url}/{event['event_id']}", timeout=60) as stream:
         text = stream.read().decode()
     *_, name, last = [line for line in text.splitlines() if line]
-    return Answer(name.removeprefix("event: "), text, json.loads(last.removeprefix("data: ")))
+    value = json.loads(last.removeprefix("data: "))
+    return Answer(
+        name.removeprefix("event: "), text, value[0] if isinstance(value, list) else value
+    )
 
 
 def train(app_url: str, **values: Any) -> Answer:
