@@ -8,6 +8,7 @@ import struct
 import tempfile
 import zipfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -63,14 +64,15 @@ def fewer_numbers_than_said(path: Path) -> None:
 def lying_about_its_size(method: int) -> Maker:
     """An entry that says 100 bytes, and unpacks to 300 MB before that is noticed."""
 
-    def make(path: Path) -> None:
+    @cache
+    def packed() -> bytes:
         size = 300 * 2**20
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", method) as file:
+        raw = io.BytesIO()
+        with zipfile.ZipFile(raw, "w", method) as file:
             file.writestr("archive/data.pkl", bytes(size))
-        path.write_bytes(packed.getvalue().replace(struct.pack("<L", size), b"d\0\0\0"))
+        return raw.getvalue().replace(struct.pack("<L", size), b"d\0\0\0")
 
-    return make
+    return lambda path: path.write_bytes(packed())
 
 
 def long_directory(path: Path) -> None:
