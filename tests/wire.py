@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+_http = httpx.Client(timeout=60)  # one: each would read the certificates anew
 FILE = {"meta": {"_type": "gradio.FileData"}}
 TRAIN = {  # the endpoint's arguments in their order
     **{"pictures": [], "class_name": "goldfish", "base_model": "efficientnet_lite0"},
@@ -24,7 +25,7 @@ class Answer:
 def upload(app_url: str, name: str, data: bytes) -> dict:
     """The file as endpoints expect it; an error where it is refused at the door."""
     files = {"files": (name, data, "application/octet-stream")}
-    answer = httpx.post(f"{app_url}gradio_api/upload", files=files, timeout=60)
+    answer = _http.post(f"{app_url}gradio_api/upload", files=files)
     return {"path": answer.raise_for_status().json()[0], **FILE}
 
 
@@ -32,8 +33,8 @@ def call(app_url: str, endpoint: str, data: list) -> Answer:
     url = f"{app_url}gradio_api/call/{endpoint}"
     body = json.dumps({"data": data})  # httpx would refuse NaN
     head = {"Content-Type": "application/json"}
-    event = httpx.post(url, content=body, headers=head, timeout=60).raise_for_status().json()
-    with httpx.stream("GET", f"{url}/{event['event_id']}", timeout=60) as stream:
+    event = _http.post(url, content=body, headers=head).raise_for_status().json()
+    with _http.stream("GET", f"{url}/{event['event_id']}") as stream:
         text = stream.read().decode()
     *_, name, last = [line for line in text.splitlines() if line]
     value = json.loads(last.removeprefix("data: "))
@@ -49,9 +50,9 @@ def train(app_url: str, **values: Any) -> Answer:
 def join(app_url: str, event: dict, data: list, session: object) -> dict:
     """One of the page's own events, as a browser sends it; what became of it."""
     body = {"session_hash": session, "fn_index": event["id"], "data": data}
-    httpx.post(f"{app_url}gradio_api/queue/join", json=body).raise_for_status()
+    _http.post(f"{app_url}gradio_api/queue/join", json=body).raise_for_status()
     url = f"{app_url}gradio_api/queue/data"
-    with httpx.stream("GET", url, params={"session_hash": session}, timeout=60) as stream:
+    with _http.stream("GET", url, params={"session_hash": session}) as stream:
         for line in stream.iter_lines():
             if "process_completed" in line:
                 return json.loads(line.removeprefix("data: "))
@@ -60,5 +61,5 @@ def join(app_url: str, event: dict, data: list, session: object) -> dict:
 
 def page_events(app_url: str) -> tuple[list[dict], dict[int, dict]]:
     """What the page can ask for, and its components by number."""
-    config = httpx.get(f"{app_url}config").json()
+    config = _http.get(f"{app_url}config").json()
     return config["dependencies"], {c["id"]: c for c in config["components"]}
