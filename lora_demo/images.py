@@ -9,14 +9,20 @@ from PIL import Image, ImageOps
 
 from lora_demo.errors import ImageError, LoraDemoError
 from lora_demo.limits import (
+    MAX_EXIF_BLOCKS,
     MAX_JPEG_SCANS,
     MAX_PICTURE_BYTES,
+    MAX_PICTURE_READS,
     MAX_PIXELS,
     MAX_SIDE_RATIO,
 )
 from lora_demo.words import find_category
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
+JPEG_PARTS = (
+    (b"\xff\xda", MAX_JPEG_SCANS, "passes over the picture"),
+    (b"Exif\0\0", MAX_EXIF_BLOCKS, "EXIF blocks"),
+)
 _SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
 _SMALLER = "Make the picture smaller and add it once more."
 _TOO_MANY_PIXELS = f"has over {MAX_PIXELS // 10**6} million pixels, too many. {_SMALLER}"
@@ -57,12 +63,14 @@ def decode_image(data: bytes, name: str) -> Image.Image:
 
     The size is checked against the limits before any pixel is decoded.
     """
-    if data[:2] == b"\xff\xd8" and data.count(b"\xff\xda") > MAX_JPEG_SCANS:
-        raise ImageError(name, f"is a JPEG with too many passes over the picture. {_SAVE_AGAIN}")
+    if data[:2] == b"\xff\xd8":
+        for part, limit, what in JPEG_PARTS:
+            if data.count(part) > limit:
+                raise ImageError(name, f"is a JPEG with too many {what}. {_SAVE_AGAIN}")
     Image.init()  # lists the formats that this Pillow can read
     formats = [known for known in FORMATS if known in Image.OPEN]
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as image:
+        with Image.open(_CountedReads(data), formats=formats) as image:
             _check_size(image, name)
             return _to_rgb(ImageOps.exif_transpose(image))
     except ImageError:
@@ -111,6 +119,18 @@ def read_class_folders(root: Path | str, categories: Sequence[str]) -> list[Labe
     """Every picture under `root/<category>/`, one class a folder, folders in order of name."""
     folders = class_folders(root)
     return [picture for folder in folders for picture in read_class_folder(folder, categories)]
+
+
+class _CountedReads(io.BytesIO):
+    """A file for Pillow, whose loops in Python would take minutes over a million empty chunks."""
+
+    reads = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.reads += 1
+        if self.reads > MAX_PICTURE_READS:
+            raise ValueError("consists of too many parts")
+        return super().read(size)
 
 
 def _entries(folder: Path | str) -> list[Path]:

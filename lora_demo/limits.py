@@ -3,7 +3,9 @@
 MAX_PICTURES = 1000  # to learn from
 MAX_PICTURE_BYTES = 15 * 2**20
 MAX_PIXELS = 50_000_000  # of a picture, decoded: 150 MB as RGB
-MAX_JPEG_SCANS = 100  # progressive files have about 10; each takes time over all pixels
+MAX_PICTURE_READS = 20_000  # Pillow makes three a chunk; 15 MB of PNG in 8 kB chunks needs 6,000
+MAX_JPEG_SCANS = 50  # progressive files have about 10; each takes time over all pixels
+MAX_EXIF_BLOCKS = 50  # a photo has one of up to 64 kB; Pillow copies all of them for each more
 MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
 MAX_LORA_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
 MAX_NEW_WORDS = 100

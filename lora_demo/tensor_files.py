@@ -15,6 +15,7 @@ MAX_HEADER_BYTES = 64 * 2**10  # of a .safetensors file; 100 new words have 24 k
 MAX_TENSORS = 6  # A and B of three linear layers
 MAX_NUMBER = 1e6  # larger ones would overflow, and then not even strength 0 is the base model
 MAX_ENTRIES = 32  # a state_dict of six tensors has about a dozen
+MAX_PICKLE_BYTES = 64 * 2**10  # six tensors have less than 2 kB
 PICKLE_GLOBALS = {
     "collections OrderedDict",
     "torch FloatStorage",
@@ -31,16 +32,22 @@ def read_pth(path: Path) -> dict[str, Tensor]:
     """The tensors of a float32 state_dict that torch.save wrote; any error for other files.
 
     Two readers can see two archives in one crafted file. So what was checked is packed anew, and
-    torch reads that.
+    torch reads that; in small letters, as torch takes DATA.PKL for data.pkl.
     """
     _check_size(path)
-    with zipfile.ZipFile(path) as archive:
+    raw = path.read_bytes()
+    if raw.count(zipfile.stringCentralDir) > MAX_ENTRIES:  # an object each, as soon as it is opened
+        raise ValueError("has too many entries")
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         entries = archive.infolist()
-        if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_LORA_BYTES:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            raise ValueError("is compressed, and so can unpack to more than it says")
+        if sum(entry.file_size for entry in entries) > MAX_LORA_BYTES:  # parts can overlap
             raise ValueError("unpacks to more than it may")
-        contents = {entry.filename: archive.read(entry) for entry in entries}
-    [pickled] = [name for name in contents if name.lower().endswith("data.pkl")]
+        contents = {entry.filename.lower(): archive.read(entry) for entry in entries}
+    [pickled] = [name for name in contents if name.endswith("data.pkl")]
     _check_pickle(contents[pickled])
+    _check_storages(contents, pickled)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, data in contents.items():
@@ -82,6 +89,8 @@ def _check_pickle(data: bytes) -> None:
     `weights_only` runs no code, but a few hundred bytes can still ask for gigabytes
     (`bytearray(2**31)`) or for years (tuples of the same tuple twice, nested).
     """
+    if len(data) > MAX_PICKLE_BYTES:
+        raise ValueError("has too long a pickle")
     containers, before = set(), ""
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name not in PICKLE_OPCODES:
@@ -93,3 +102,19 @@ def _check_pickle(data: bytes) -> None:
         if opcode.name == "BINGET" and argument in containers:
             raise ValueError("a container is used twice")
         before = opcode.name
+
+
+def _check_storages(contents: dict[str, bytes], pickled: str) -> None:
+    """Each storage has as many numbers as the pickle says.
+
+    torch before 2.10 takes the pickle's word, and so reads what lies behind them in memory.
+    """
+    opcodes = pickletools.genops(contents[pickled])
+    parts = [(opcode.name, argument) for opcode, argument, _ in opcodes if opcode.name != "BINPUT"]
+    for place, (name, _) in enumerate(parts):
+        if name == "BINPERSID":  # ("storage", type, key, device, count)
+            (key_is, key), _, (count_is, count), (end, _) = parts[place - 4 : place]
+            if (key_is, count_is[:6], end) != ("BINUNICODE", "BININT", "TUPLE"):
+                raise ValueError("has a storage described in another way than torch.save's")
+            if len(contents[f"{pickled.removesuffix('.pkl')}/{key}"]) != 4 * count:  # float32
+                raise ValueError("has more or fewer bytes than it says")
