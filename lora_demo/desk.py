@@ -10,7 +10,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from lora_demo.errors import LoraDemoError
-from lora_demo.limits import MAX_JOB_SECONDS, MAX_WAITING
+from lora_demo.limits import MAX_AWAY_SECONDS, MAX_JOB_SECONDS, MAX_WAITING
 
 try:
     from spaces import GPU  # on Hugging Face's shared graphics cards: whoever needs one must say so
@@ -22,7 +22,9 @@ except ImportError:
 
 Worker = Callable[..., Iterator]  # worker(function, *arguments): the steps of that function
 SHOW_SECONDS = 0.25  # between two looks at a job; browsers fall behind at more
-CHECKS = 10  # for the end of a job, between two looks
+CHECKS = 5  # for the end of a job, between two looks
+TURN_SECONDS = 1.0  # of work, where others wait
+STOPPED, OUT_OF_TIME, AWAY = "stopped", "out of time", "nobody was there"
 
 LOG = logging.getLogger("lora_demo")
 
@@ -41,35 +43,63 @@ class Job:
         self.owner = owner or self
         self.newest: object = None  # the last step; None before the first
         self.error: Exception | None = None
-        self.out_of_time = False
+        self.end: str = ""  # why it ended before its last step: one of the three below
         self.stopped = threading.Event()
         self.done = threading.Event()
+        self.seconds = 0.0  # of work
+        self.looked_at = time.monotonic()
+        self._steps: Iterator | None = None
 
-    def run(self, worker: Worker) -> None:
-        end = time.monotonic() + MAX_JOB_SECONDS
-        steps = self.work(worker)
+    def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
+        """Until it is done; or for a second, where others wait for the worker."""
+        self._steps = self._steps or self.work(worker)
+        began = time.monotonic()
+        earlier = self.seconds
         try:
-            for self.newest in steps:
-                self.out_of_time = time.monotonic() > end
-                if self.out_of_time or self.stopped.is_set():
+            for step in self._steps:
+                self.newest = step
+                self.seconds = earlier + time.monotonic() - began
+                self.end = self._why_end()
+                if self.end:
                     break
+                if self.seconds - earlier > TURN_SECONDS and others_wait():
+                    return
         except LoraDemoError as error:
             self.error = error
         except Exception as error:  # whatever it was, the worker goes on with the next job
             LOG.exception("a job failed")
             self.error = error
+        self.finish()
+
+    def finish(self) -> None:
+        try:
+            if self._steps:
+                self._steps.close()
+        except Exception:  # whoever waits for the end is not to wait for ever
+            LOG.exception("a job did not end well")
         finally:
-            steps.close()
+            self.work = self._steps = None  # they hold what it worked on
             self.done.set()
+
+    def _why_end(self) -> str:
+        if self.stopped.is_set():
+            return STOPPED
+        if self.seconds > MAX_JOB_SECONDS:
+            return OUT_OF_TIME
+        return AWAY if time.monotonic() - self.looked_at > MAX_AWAY_SECONDS else ""
 
 
 class Desk:
-    """The line, and the workers. A stopped job keeps its worker until its step has ended."""
+    """The line, and the workers. A stopped job keeps its worker until its step has ended.
+
+    Long jobs take turns: after a second of work a job goes to the end of the line.
+    """
 
     def __init__(self) -> None:
         self._workers: list[Worker] = []
         self._waiting: list[Job] = []
         self._homes = weakref.WeakKeyDictionary()  # the worker that has an owner's pictures
+        self._begun = weakref.WeakKeyDictionary()  # the worker that has begun a job
         self._changed = threading.Condition()
 
     def employ(self, workers: Sequence[Worker]) -> None:
@@ -102,24 +132,35 @@ class Desk:
             return
         job.stopped.set()
         with self._changed:
-            if job in self._waiting:
+            if job in self._waiting and job not in self._begun:
                 self._waiting.remove(job)
-                job.done.set()
+                job.end = STOPPED
+                job.finish()
 
     def _serve(self, number: int) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting)
-                at_home = (j for j in self._waiting if self._homes.get(j.owner) == number)
-                job = next(at_home, self._waiting[0])
+                self._changed.wait_for(lambda: self._for(number))
+                job = self._for(number)
                 self._waiting.remove(job)
-                self._homes[job.owner] = number
-            job.run(self._workers[number])
+                self._homes[job.owner] = self._begun[job] = number
+            job.run(self._workers[number], lambda: self._for(number) is not None)
+            if not job.done.is_set():
+                with self._changed:
+                    self._waiting.append(job)
+                    self._changed.notify_all()
+
+    def _for(self, number: int) -> Job | None:
+        """Who is next at this worker; whoever is at home at another one, only if nobody else is."""
+        free = [job for job in self._waiting if self._begun.get(job, number) == number]
+        own = (job for job in free if self._homes.get(job.owner, number) == number)
+        return next(own, free[0] if free else None)
 
 
 def watch(job: Job) -> Iterator[Job]:
     """The job, four times a second until it is done, and once more then."""
     while not job.done.wait(SHOW_SECONDS if job.newest else SHOW_SECONDS / CHECKS):
+        job.looked_at = time.monotonic()
         yield job
     yield job
 
@@ -127,6 +168,7 @@ def watch(job: Job) -> Iterator[Job]:
 async def follow(job: Job) -> AsyncIterator[Job]:
     """The same for handlers that are not to hold a thread meanwhile."""
     while not job.done.is_set():
+        job.looked_at = time.monotonic()
         yield job
         for _ in range(CHECKS):
             if not job.done.is_set():

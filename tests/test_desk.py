@@ -2,12 +2,13 @@
 
 import threading
 import time
+from functools import partial
 from itertools import count
 
 import pytest
 
 from lora_demo import desk as desk_room
-from lora_demo.desk import Desk, Job, watch, work_here
+from lora_demo.desk import AWAY, OUT_OF_TIME, STOPPED, Desk, Job, watch, work_here
 from lora_demo.errors import LoraDemoError
 
 
@@ -97,7 +98,44 @@ def test_a_job_that_takes_too_long_ends(desk, monkeypatch):
     job = desk.submit(Job(lambda worker: (time.sleep(0.01) or n for n in count())))
 
     assert job.done.wait(10)
-    assert job.out_of_time
+    assert job.end == OUT_OF_TIME
+
+
+def test_long_jobs_take_turns(desk, monkeypatch):
+    monkeypatch.setattr(desk_room, "TURN_SECONDS", 0.1)
+    steps = []
+
+    def work(name, count, worker):
+        for step in worker(range, count):
+            time.sleep(0.02)
+            steps.append(name)
+            yield step
+
+    long, also = (desk.submit(Job(partial(work, name, 30))) for name in ("long", "also long"))
+    short = desk.submit(Job(partial(work, "short", 2)))
+
+    assert short.done.wait(10)
+    assert not long.done.is_set()
+    assert long.done.wait(10)
+    assert also.done.wait(10)
+    assert [long.newest, also.newest, short.newest] == [29, 29, 1]
+    assert steps.index("also long") < steps.index("short") < 20
+
+
+def test_a_job_that_nobody_looks_at_ends(desk, monkeypatch):
+    monkeypatch.setattr(desk_room, "MAX_AWAY_SECONDS", 0.5)
+
+    def work(worker):
+        for number in count():
+            time.sleep(0.01)
+            yield number
+
+    looked_at, alone = desk.submit(Job(work)), desk.submit(Job(work))
+    for _ in watch(looked_at):
+        if alone.done.is_set():
+            desk.stop(looked_at)
+
+    assert (looked_at.end, alone.end) == (STOPPED, AWAY)
 
 
 @pytest.mark.parametrize("error", [LoraDemoError("a bad file"), ZeroDivisionError()], ids=repr)

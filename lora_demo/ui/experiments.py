@@ -17,7 +17,16 @@ from lora_demo.ui.labels import taught_words, to_labelled
 from lora_demo.ui.lessons import collect
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures
-from lora_demo.ui.runs import BUSY, IDLE, WATCH, failed_note, late_note, stop_job, waiting_note
+from lora_demo.ui.runs import (
+    BUSY,
+    IDLE,
+    UNCHANGED,
+    WATCH,
+    cut_short_note,
+    failed_note,
+    stop_job,
+    waiting_note,
+)
 from lora_demo.ui.settings import Settings, recipes
 from lora_demo.ui.table import SHORT, results_view
 from lora_demo.ui.unrelated import flatten, unrelated_paths
@@ -96,11 +105,12 @@ def build_experiments(
 
 async def _watch(me: Visitor, job: Job) -> AsyncIterator[tuple]:
     """Yields what becomes of status, buttons and table."""
-    drawn = None
+    told, drawn, buttons = None, None, BUSY
     async for _ in follow(job):
-        if not job.done.is_set():
-            fresh, drawn = me.results is not drawn, me.results
-            yield _lab_note(job), *BUSY, results_view(drawn) if fresh else gr.skip()
+        status, results = _lab_note(job), me.results
+        if not job.done.is_set() and (status, results) != (told, drawn):
+            yield status, *buttons, results_view(results) if results is not drawn else gr.skip()
+            told, drawn, buttons = status, results, UNCHANGED
     yield _end_note(job), *IDLE, gr.skip()
 
 
@@ -127,7 +137,7 @@ def _end_note(job: Job) -> str:
     count = made.number - (not isinstance(made.step, Result))
     lead = "Done" if count == made.total else "Stopped"
     text = f"<b>{lead}:</b> {count} of {made.total} trainings of the lab are in the table."
-    return late_note(job) + note(text)
+    return cut_short_note(job) + note(text)
 
 
 def _show(me: Visitor) -> tuple[str, dict]:

@@ -1,5 +1,7 @@
 """The whole page: its steps in order, and what one step tells the next."""
 
+import os
+
 import gradio as gr
 from PIL import Image
 
@@ -19,6 +21,7 @@ from lora_demo.ui.welcome import build_welcome, keep_after, welcome_back
 
 def build_app() -> gr.Blocks:
     """The Gradio app; `LAUNCH` holds the settings that it is to be launched with."""
+    os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "100000")  # statistics at every event
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this, in Gradio's code, too
     with gr.Blocks(title="Teach a frozen network", delete_cache=(600, KEEP_SECONDS)) as demo:
         visitor = gr.State(Visitor())
@@ -46,7 +49,8 @@ def build_app() -> gr.Blocks:
             keep_after(load.then, visitor, pictures.gallery)
         back = welcome_back(demo, visitor, greeting, secret, kept, jobs)
         network.find_after(back, visitor)
-        for event in (practice.ended, practice.judged, keep.loaded, lab.chosen, back):
+        trial.settle_after(practice.ended, visitor)
+        for event in (practice.judged, keep.loaded, lab.chosen, back):
             breakage.report_after(trial.settle_after(event, visitor))
             keep.offer_after(event, visitor)
         for event in (practice.judged, back):

@@ -18,7 +18,16 @@ from lora_demo.ui.lessons import learn
 from lora_demo.ui.notes import end_note, note, problem, progress_note, ready_note, step
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.results import held_back_note, testing_note
-from lora_demo.ui.runs import BUSY, IDLE, WATCH, failed_note, late_note, stop_job, waiting_note
+from lora_demo.ui.runs import (
+    BUSY,
+    IDLE,
+    UNCHANGED,
+    WATCH,
+    cut_short_note,
+    failed_note,
+    stop_job,
+    waiting_note,
+)
 from lora_demo.ui.settings import Settings, build_settings
 from lora_demo.ui.unrelated import flatten, unrelated_paths
 from lora_demo.ui.visitors import Visitor
@@ -89,20 +98,22 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
     """Yields what becomes of status, buttons and plot."""
     from lora_demo.training import FitProgress
 
+    told, buttons = None, BUSY
     async for _ in follow(job):
         made = job.newest
         if job.done.is_set() or not isinstance(made, FitProgress | None):
             break
         status = progress_note(made) if made else waiting_note(job)
-        plot = loss_plot(made.points, made.epochs) if made else gr.skip()
-        yield status, *BUSY, plot
+        if status != told:  # an update costs the server more than a look
+            yield status, *buttons, loss_plot(made.points, made.epochs) if made else gr.skip()
+            told, buttons = status, UNCHANGED
     plot = loss_plot(me.lesson.points, me.lesson.epochs) if me.lesson else gr.skip()
     if job.error:
         status = failed_note(job.error)
     elif job.newest is None:
         status = note("Stopped before its turn came. Nothing was learned this time.")
     else:
-        status = late_note(job) + end_note(me.lesson)
+        status = cut_short_note(job) + end_note(me.lesson)
     yield status, *IDLE, plot
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gradio as gr
 
-from lora_demo.desk import DESK, Job
+from lora_demo.desk import AWAY, DESK, OUT_OF_TIME, Job
 from lora_demo.errors import LoraDemoError
 from lora_demo.limits import MAX_JOB_SECONDS
 from lora_demo.ui.notes import note, problem
 
 IDLE = gr.update(visible=True), gr.update(visible=False)  # the buttons to start and to stop
 BUSY = gr.update(visible=False), gr.update(visible=True, value="Stop", interactive=True)
+UNCHANGED = gr.skip(), gr.skip()  # an update costs the server more than all else in an event
 WATCH = {"concurrency_limit": None, "concurrency_id": None}  # watchers only look and sleep
 
 
@@ -33,7 +34,10 @@ def failed_note(error: Exception) -> str:
     return note("That should not have happened. Try once more.", "bad")
 
 
-def late_note(job: Job) -> str:
-    if not job.out_of_time:
-        return ""
-    return note(f"It took {MAX_JOB_SECONDS // 60} minutes, the most that is allowed.", "warn")
+def cut_short_note(job: Job) -> str:
+    """Why it ended, where the visitor did not stop it."""
+    if job.end == OUT_OF_TIME:
+        return note(f"After {MAX_JOB_SECONDS // 60} minutes it was stopped, to be fair.", "warn")
+    if job.end == AWAY:
+        return note("It was stopped, as nobody was there for more than a minute.", "warn")
+    return ""

@@ -47,7 +47,7 @@ class Visit:
 
     async def open(self, secret: str | None = None) -> str:
         """As after a (re)load of the page; returns the visitor's secret."""
-        [load] = [n for n, e in self.events.items() if ["load", True] == _load_mark(e)]
+        [load] = [n for n, e in self.events.items() if _load_mark(e) == ["load", True]]
         [box] = self.events[load]["inputs"]
         self.values[box] = secret
         await self.fire(load)
@@ -113,6 +113,10 @@ class Visit:
                 return changed, message["success"]
 
     async def _listen(self) -> None:
+        while self._inboxes:  # the server ends a stream when nothing is under way for it
+            await self._listen_once()
+
+    async def _listen_once(self) -> None:
         wanted = {"session_hash": self.session}
         async with self.http.stream("GET", "gradio_api/queue/data", params=wanted) as stream:
             async for line in stream.aiter_lines():
