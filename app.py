@@ -1,16 +1,25 @@
 """Start the app: `python app.py`, then open the address that it prints."""
 
+import argparse
 import logging
 import sys
 
+from lora_demo.desk import DESK
 from lora_demo.ui import LAUNCH, build_app, get_ready
 
 demo = build_app()
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--workers", help="a number, or ray://host:port; needs Ray")
+    workers = parser.parse_args().workers
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("lora_demo").setLevel(logging.INFO)
     sys.setswitchinterval(0.0005)  # s; a training hands the lock over thousands of times
     demo.launch(**LAUNCH, prevent_thread_lock=True)
+    if workers:
+        from lora_demo.ray_workers import ray_workers
+
+        DESK.employ(ray_workers(workers))
     get_ready()  # torch and the network, behind the page that is served by now
     demo.block_thread()

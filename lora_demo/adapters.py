@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lora_demo.backbones import FrozenModel
+from lora_demo.backbones import FrozenModel, load_model
 from lora_demo.errors import LoraDemoError
 from lora_demo.features import Features, FeatureSet
 from lora_demo.guard import Guarded, guarded_strength
@@ -45,6 +45,10 @@ class Adapter(nn.Module):
         self.loras = nn.ModuleList(loras).to(model.device)
         self.categories = known_words(spec.class_names, model.categories)
         self._layers = tuple(model.classifier)  # in a tuple they are no part of this module
+
+    def __reduce__(self) -> tuple:
+        """For another process it is A and B, without the frozen layers."""
+        return _restore, (self.spec, {n: t.cpu() for n, t in self.state_dict().items()})
 
     @property
     def lora(self) -> Lora:
@@ -139,3 +143,9 @@ def guard_examples(adapter: Adapter, model: FrozenModel, features: FeatureSet) -
     """The examples as `guarded` learns from them."""
     logits = adapter.base_logits(features)
     return Guarded.of(features.head_input, model.head.weight, logits, features.labels)
+
+
+def _restore(spec: AdapterSpec, tensors: dict[str, Tensor]) -> Adapter:
+    adapter = new_adapter(spec, load_model(spec.model_name))
+    adapter.load_state_dict(tensors)
+    return adapter

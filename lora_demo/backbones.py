@@ -45,6 +45,10 @@ class FrozenModel:
     input_px: int
     categories: tuple[str, ...]  # C class names, all different
 
+    def __reduce__(self) -> tuple:
+        """For another process it is its name: that loads it from its own disk."""
+        return load_model, (self.name,)
+
     @property
     def head(self) -> nn.Linear:
         """The last layer: (N, D) -> (N, C)."""

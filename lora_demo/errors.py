@@ -13,6 +13,9 @@ class ImageError(LoraDemoError):
         self.file_name = file_name
         self.reason = reason
 
+    def __reduce__(self) -> tuple:
+        return ImageError, (self.file_name, self.reason)
+
 
 class DivergedError(LoraDemoError):
     """A training that made things worse, or that ended in no numbers at all."""

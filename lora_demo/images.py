@@ -53,9 +53,7 @@ def read_image_bytes(path: Path) -> bytes:
             )
         return path.read_bytes()
     except OSError as error:
-        raise ImageError(
-            path.name, "cannot be opened. Check the file, then add it again."
-        ) from error
+        raise ImageError(path.name, "cannot be opened. Check it, then add it again.") from error
 
 
 def decode_image(data: bytes, name: str) -> Image.Image:
@@ -117,8 +115,7 @@ def read_class_folder(folder: Path | str, categories: Sequence[str]) -> list[Lab
 
 def read_class_folders(root: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
     """Every picture under `root/<category>/`, one class a folder, folders in order of name."""
-    folders = class_folders(root)
-    return [picture for folder in folders for picture in read_class_folder(folder, categories)]
+    return [p for folder in class_folders(root) for p in read_class_folder(folder, categories)]
 
 
 class _CountedReads(io.BytesIO):

@@ -7,6 +7,7 @@ MAX_PICTURE_READS = 20_000  # Pillow makes three a chunk; 15 MB of PNG in 8 kB c
 MAX_JPEG_SCANS = 50  # progressive files have about 10; each takes time over all pixels
 MAX_EXIF_BLOCKS = 50  # a photo has one of up to 64 kB; Pillow copies all of them for each more
 MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
+MAX_REQUEST_BYTES = 2**20  # of what is no upload: 1,000 pictures are named in half of it
 MAX_LORA_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
 MAX_NEW_WORDS = 100
 MAX_RANK = 64

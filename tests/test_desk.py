@@ -8,8 +8,10 @@ from itertools import count
 import pytest
 
 from lora_demo import desk as desk_room
-from lora_demo.desk import AWAY, OUT_OF_TIME, STOPPED, Desk, Job, watch, work_here
+from lora_demo import long_work
+from lora_demo.desk import Desk, work_here
 from lora_demo.errors import LoraDemoError
+from lora_demo.long_work import AWAY, OUT_OF_TIME, STOPPED, Job, watch
 
 
 @pytest.fixture
@@ -93,7 +95,7 @@ def test_a_full_room_is_said_so(desk, monkeypatch):
 
 
 def test_a_job_that_takes_too_long_ends(desk, monkeypatch):
-    monkeypatch.setattr(desk_room, "MAX_JOB_SECONDS", 0.2)
+    monkeypatch.setattr(long_work, "MAX_JOB_SECONDS", 0.2)
 
     job = desk.submit(Job(lambda worker: (time.sleep(0.01) or n for n in count())))
 
@@ -102,7 +104,7 @@ def test_a_job_that_takes_too_long_ends(desk, monkeypatch):
 
 
 def test_long_jobs_take_turns(desk, monkeypatch):
-    monkeypatch.setattr(desk_room, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(long_work, "TURN_SECONDS", 0.1)
     steps = []
 
     def work(name, count, worker):
@@ -123,7 +125,7 @@ def test_long_jobs_take_turns(desk, monkeypatch):
 
 
 def test_a_job_that_nobody_looks_at_ends(desk, monkeypatch):
-    monkeypatch.setattr(desk_room, "MAX_AWAY_SECONDS", 0.5)
+    monkeypatch.setattr(long_work, "MAX_AWAY_SECONDS", 0.5)
 
     def work(worker):
         for number in count():

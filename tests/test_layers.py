@@ -30,7 +30,10 @@ ROOMS = [
     "forgetting",
     "lab",
     "jobs",
+    "long_work",
     "desk",
+    "parcels",
+    "ray_workers",
     "adapter_files",
 ]
 FORBIDDEN = {room: {"gradio"} for room in ROOMS} | {

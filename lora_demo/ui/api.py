@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import gradio as gr
 
 from lora_demo.backbones import BUILT_IN, FrozenModel, load_model
-from lora_demo.desk import DESK, Job, watch
+from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError, brief
 from lora_demo.images import LabelledImage
-from lora_demo.limits import MAX_JOB_SECONDS
+from lora_demo.limits import MAX_JOB_SECONDS, MAX_PICTURES
+from lora_demo.long_work import Job, watch
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, adapter_size
 from lora_demo.ui.feedback import uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
@@ -65,6 +66,8 @@ def train_endpoint(
             raise LoraDemoError(f"class_name is {brief(class_name)}. Give it as text.")
         label = to_word(class_name) if new_word else find_category(class_name, model.categories)
         sent = pictures if isinstance(pictures, list) else [pictures]
+        if len(sent) > MAX_PICTURES:  # before each is looked at
+            raise LoraDemoError(f"There are {len(sent):,} pictures. At most {MAX_PICTURES:,} fit.")
         examples = [LabelledImage(_file(picture), label) for picture in sent]
         asked = None if strength == "auto" else strength
         spec = AdapterSpec(base_model, placement, rank, seed, (label,), asked)

@@ -9,8 +9,9 @@ from functools import partial
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.desk import DESK, Job, follow
+from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
+from lora_demo.long_work import Job, follow
 from lora_demo.specs import RANKS
 from lora_demo.ui.feedback import QUIET, new_folder
 from lora_demo.ui.labels import taught_words, to_labelled

@@ -18,6 +18,7 @@ from lora_demo.limits import KEEP_SECONDS
 # For every event: no spinner over what it changes, and no endpoint for clients.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 SHOW_SECONDS = 0.25  # between updates of the page; browsers fall behind at more
+MAX_PATH = 4096  # letters; no file system takes more
 Step = TypeVar("Step")
 
 
@@ -47,7 +48,7 @@ def uploaded(path: object) -> Path:
     """The path, where it lies in the folder of uploads; Gradio 6.31 lets clients name any file."""
     root = Path(get_upload_folder()).resolve()
     try:
-        resolved = Path(str(path)).resolve()
+        resolved = Path(str(path)[:MAX_PATH]).resolve()  # takes time with the square of its parts
         if resolved.is_relative_to(root) and resolved.is_file():
             return resolved
     except (ValueError, OSError):  # a NUL in it, or a name without end

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lora_demo.desk import Worker
 from lora_demo.errors import LoraDemoError
+from lora_demo.long_work import Worker
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.watch import log_training
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from lora_demo.limits import MAX_LORA_BYTES
-from lora_demo.ui.watch import HEALTH
+from lora_demo.ui.watch import HEALTH, LIMIT
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
 THEME = gr.themes.Base(
@@ -67,7 +67,7 @@ LAUNCH = {
     "pwa": False,
     "share": False,
     "strict_cors": True,
-    "app_kwargs": {"routes": [HEALTH]},
+    "app_kwargs": {"routes": [HEALTH], "middleware": [LIMIT]},
 }
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gradio as gr
 
-from lora_demo.desk import AWAY, DESK, OUT_OF_TIME, Job
+from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
 from lora_demo.limits import MAX_JOB_SECONDS
+from lora_demo.long_work import AWAY, OUT_OF_TIME, Job
 from lora_demo.ui.notes import note, problem
 
 IDLE = gr.update(visible=True), gr.update(visible=False)  # the buttons to start and to stop

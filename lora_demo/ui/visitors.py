@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lora_demo.desk import DESK, Job
+from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
 from lora_demo.limits import KEEP_SECONDS, MAX_KEPT_BYTES, MAX_VISITOR_BYTES, MAX_VISITORS
+from lora_demo.long_work import Job
 from lora_demo.ui.feedback import uploaded
 from lora_demo.ui.table import MAX_RESULTS
 

@@ -1,0 +1,95 @@
+"""More workers, more trainings: Ray actors with one thread each, on this machine.
+
+`python -m tests.benchmarks.scale [--lessons 24]`; EfficientNet-Lite0, five pictures each.
+"""
+
+import argparse
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+
+import ray
+
+from lora_demo.desk import Desk
+from lora_demo.images import LabelledImage
+from lora_demo.jobs import Experiment, experiment, teach
+from lora_demo.lab import Result, to_csv
+from lora_demo.long_work import Job, Worker
+from lora_demo.ray_workers import ray_workers
+from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement
+from tests.benchmarks.load import draw, word
+from tests.benchmarks.rows import Row, at_least, at_most, show
+
+PLACEMENTS = [Placement.GUARDED, Placement.HEAD]
+
+
+def lesson(folder: Path, worker: Worker):
+    spec = AdapterSpec("efficientnet_lite0", Placement.GUARDED, class_names=(word(folder),))
+    pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
+    return worker(teach, pictures, spec, DEFAULT_SETTINGS[spec.placement], ())
+
+
+def seconds(desk: Desk, folders: list[Path]) -> float:
+    before = time.perf_counter()
+    jobs = [desk.submit(Job(partial(lesson, folder))) for folder in folders]
+    for job in jobs:
+        job.done.wait()
+        if job.error:
+            raise job.error
+    return time.perf_counter() - before
+
+
+def lab(desk: Desk, folder: Path, parts: list[list[Placement]]) -> list[str]:
+    """Rows of the lab's table, less the times; each part is a job of its own."""
+    spec = AdapterSpec("efficientnet_lite0", class_names=(word(folder),))
+    pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
+    found: list[list[Result]] = [[] for _ in parts]
+
+    def collect(part: int, worker: Worker):
+        for step in worker(experiment, pictures, spec, parts[part], ()):
+            if isinstance(step, Experiment) and isinstance(step.step, Result):
+                found[part].append(step.step)
+            yield step
+
+    for job in [desk.submit(Job(partial(collect, part))) for part in range(len(parts))]:
+        job.done.wait()
+    rows = [
+        line.split(",")
+        for line in to_csv([result for part in found for result in part]).splitlines()
+    ]
+    timed = rows[0].index("seconds")
+    return [",".join(row[:timed] + row[timed + 1 :]) for row in rows]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lessons", type=int, default=24)
+    count = parser.parse_args().lessons
+    workers = ray_workers("2", threads=1)
+    one, two = Desk(), Desk()
+    one.employ(workers[:1])
+    two.employ(workers)
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folders = draw(Path(temporary), 3 * count + 4)
+        for desk in (one, two, two):
+            seconds(desk, folders[-4:])  # both have loaded their network
+        taken = dict.fromkeys((one, two), 0.0)
+        for turn in range(3):  # in turns: the pace of a machine wanders
+            for desk in taken:
+                taken[desk] += seconds(desk, folders[turn * count : (turn + 1) * count])
+                print(f"{turn}: {taken[desk]:.2f} s", flush=True)
+        each = [3 * count / took for took in taken.values()]
+        print(f"trainings a second: {each[0]:.2f} with one actor, {each[1]:.2f} with two")
+        rows.append(at_least("2 actors / 1: trainings a second", taken[two], taken[one], 1.8))
+        alone = lab(one, folders[0], [PLACEMENTS])
+        spread = lab(two, folders[0], [[placement] for placement in PLACEMENTS])
+        different = sum(a != b for a, b in zip(alone, spread, strict=True))
+        rows.append(at_most("the lab on 2 actors: rows that differ from 1", different, 0))
+    show(rows)
+    ray.shutdown()
+
+
+if __name__ == "__main__":
+    main()
