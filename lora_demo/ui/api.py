@@ -6,29 +6,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import gradio as gr
 
-from lora_demo.backbones import BUILT_IN, FrozenModel, load_model
+from lora_demo.backbones import BUILT_IN, load_model
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError, brief
 from lora_demo.images import LabelledImage
 from lora_demo.limits import MAX_JOB_SECONDS, MAX_PICTURES
 from lora_demo.long_work import Job, watch
-from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, adapter_size
+from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec
 from lora_demo.ui.feedback import uploaded, visitor_errors
 from lora_demo.ui.keep import write_adapter
 from lora_demo.ui.labels import to_word
 from lora_demo.ui.lessons import learn
+from lora_demo.ui.summaries import answers, judgement, summary_of
 from lora_demo.ui.unrelated import flatten, unrelated_paths
 from lora_demo.ui.visitors import Visitor
 from lora_demo.words import find_category
-
-if TYPE_CHECKING:
-    from lora_demo.evaluation import Prediction
-    from lora_demo.lab import Result
-    from lora_demo.training import FitProgress
 
 MAX_CALLS = 8  # of /train at once: each holds a thread; the others wait for theirs
 PTH_MODEL = "vgg19"  # a plain lora.pth does not say; the article's is VGG-19's
@@ -80,7 +75,10 @@ def train_endpoint(
         try:
             for _ in watch(job):
                 if not job.done.is_set():
-                    yield _summary(me.lesson, spec, model) | {"before_you": DESK.before(job)}, None
+                    yield (
+                        summary_of(me.lesson, spec, model) | {"before_you": DESK.before(job)},
+                        None,
+                    )
         finally:  # whoever does not listen any more does not come back
             DESK.stop(job)
         if job.error:
@@ -88,7 +86,7 @@ def train_endpoint(
         if not me.results:
             raise LoraDemoError(f"It took {MAX_JOB_SECONDS} seconds, the most that is allowed.")
         file = write_adapter(me.adapter)
-        summary = _summary(me.lesson, spec, model) | _judgement(me.results[-1])
+        summary = summary_of(me.lesson, spec, model) | judgement(me.results[-1])
         yield summary, gr.FileData(path=str(file), orig_name=file.name)
 
 
@@ -106,7 +104,7 @@ def compare_endpoint(
     with visitor_errors():
         model, loaded = open_adapter(_file(adapter), PTH_MODEL)
         comparison = compare(model, read_features(model, _file(picture)), loaded, strength)
-    return {"base": _answers(comparison.before), "adapted": _answers(comparison.after)}
+    return {"base": answers(comparison.before), "adapted": answers(comparison.after)}
 
 
 def _file(sent: object) -> Path:
@@ -114,49 +112,3 @@ def _file(sent: object) -> Path:
     if not isinstance(sent, dict):
         raise LoraDemoError("A file is expected here. Send it with gradio_client.handle_file(...).")
     return uploaded(sent.get("path"))
-
-
-def _answers(predictions: tuple[Prediction, ...]) -> list[dict]:
-    return [{"class_name": p.class_name, "probability": p.probability} for p in predictions]
-
-
-def _judgement(result: Result) -> dict:
-    broken, classes = result.pictures_broken, result.classes_broken
-    return {
-        "leave_one_out": {
-            "base": result.base.correct,
-            "adapted": result.adapted.correct,
-            "total": result.adapted.total,
-        },
-        "broken": {
-            "changed": broken.changed,
-            "captured": broken.captured,
-            "total": broken.total,
-            "classes_changed": classes.changed if classes else None,
-        },
-    }
-
-
-def _summary(progress: FitProgress | None, spec: AdapterSpec, model: FrozenModel) -> dict:
-    points = progress.points if progress else ()
-    adapter = progress.adapter if progress else None
-    refused = progress.refused if progress else ()
-    size = adapter_size(spec, model)
-    return {
-        "losses": [point.loss for point in points],
-        "seconds": points[-1].seconds if points else 0.0,
-        "trainable_parameters": size.trainable_parameters,
-        "pictures_read": progress.pictures_read if progress else 0,
-        "pictures_refused": [
-            {"file_name": error.file_name, "reason": error.reason} for error in refused
-        ],
-        "base_model": spec.model_name,
-        "class_name": spec.class_names[0],
-        "placement": spec.placement.value,
-        "rank": spec.rank,
-        "seed": spec.seed,
-        "strength": adapter.strength if adapter else None,
-        "leave_one_out": None,
-        "broken": None,
-        "before_you": None,
-    }
