@@ -15,11 +15,11 @@ if __name__ == "__main__":
     workers = parser.parse_args().workers
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("lora_demo").setLevel(logging.INFO)
-    sys.setswitchinterval(0.0005)  # s; a training hands the lock over thousands of times
-    demo.launch(**LAUNCH, prevent_thread_lock=True)
     if workers:
         from lora_demo.ray_workers import ray_workers
 
         DESK.employ(ray_workers(workers))
+    sys.setswitchinterval(0.0005)  # s; a training hands the lock over thousands of times
+    demo.launch(**LAUNCH, prevent_thread_lock=True)
     get_ready()  # torch and the network, behind the page that is served by now
     demo.block_thread()

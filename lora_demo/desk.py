@@ -39,6 +39,8 @@ class Desk:
 
     def employ(self, workers: Sequence[Worker]) -> None:
         """Each has a thread that waits for jobs; once, before the first job."""
+        if self._workers:
+            raise RuntimeError("the desk has its workers already")
         self._workers = list(workers)
         for number in range(len(workers)):
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
@@ -72,6 +74,12 @@ class Desk:
                 job.end = STOPPED
                 job.finish()
 
+    def everywhere(self, function: Callable[..., Iterator], *arguments: object) -> None:
+        """Past the line, by every worker."""
+        for worker in self._workers or [work_here]:
+            for _ in worker(function, *arguments):
+                pass
+
     def _serve(self, number: int) -> None:
         while True:
             with self._changed:
@@ -79,7 +87,8 @@ class Desk:
                 job = self._for(number)
                 self._waiting.remove(job)
                 self._homes[job.owner] = self._begun[job] = number
-            job.run(self._workers[number], lambda: self._for(number) is not None)
+            worker = self._workers[number]
+            job.run(worker, lambda: self._for(number) is not None)
             if not job.done.is_set():
                 with self._changed:
                     self._waiting.append(job)
@@ -88,8 +97,9 @@ class Desk:
     def _for(self, number: int) -> Job | None:
         """Who is next at this worker; whoever is at home at another one, only if nobody else is."""
         free = [job for job in self._waiting if self._begun.get(job, number) == number]
-        own = (job for job in free if self._homes.get(job.owner, number) == number)
-        return next(own, free[0] if free else None)
+        ended = [job for job in free if job.stopped.is_set()]  # they take no time
+        own = [job for job in free if self._homes.get(job.owner, number) == number]
+        return next(iter((*ended, *own, *free)), None)
 
 
 DESK = Desk()  # of this process

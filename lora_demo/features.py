@@ -3,7 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,11 +68,12 @@ def read_features(model: FrozenModel, path: Path | str) -> Features:
     return features
 
 
-def forget_features(paths: Iterable[Path]) -> None:
-    """Of these picture files nothing stays in memory."""
+def forget_features(paths: Iterable[Path]) -> Iterator[Path]:
+    """Of these picture files nothing stays in memory; yields each that is forgotten."""
     for path in paths:
         with suppress(OSError):
             _memory.drop(hashlib.sha256(path.read_bytes()).digest())
+            yield path
 
 
 def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> FeatureSet:

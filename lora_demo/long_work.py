@@ -28,7 +28,7 @@ class Job:
         self.owner = owner or self
         self.newest: object = None  # the last step; None before the first
         self.error: Exception | None = None
-        self.end: str = ""  # why it ended before its last step: one of the three below
+        self.end: str = ""  # why it ended before its last step: one of the three above
         self.stopped = threading.Event()
         self.done = threading.Event()
         self.seconds = 0.0  # of work
@@ -38,16 +38,18 @@ class Job:
     def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
         """Until it is done; or for a second, where others wait for the worker."""
         self._steps = self._steps or self.work(worker)
+        pausable = getattr(worker, "pausable", True)
         began = time.monotonic()
         earlier = self.seconds
         try:
-            for step in self._steps:
+            self.end = self._why_end()
+            for step in self._steps if not self.end else ():
                 self.newest = step
                 self.seconds = earlier + time.monotonic() - began
                 self.end = self._why_end()
                 if self.end:
                     break
-                if self.seconds - earlier > TURN_SECONDS and others_wait():
+                if pausable and self.seconds - earlier > TURN_SECONDS and others_wait():
                     return
         except LoraDemoError as error:
             self.error = error

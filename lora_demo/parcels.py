@@ -11,13 +11,16 @@ import shutil
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from lora_demo.errors import LoraDemoError
 from lora_demo.jobs import is_lasting
+from lora_demo.limits import KEEP_SECONDS, MAX_LORA_BYTES
 
 LOOK_SECONDS = 0.25  # that the front waits for news of a run
 PATIENCE_SECONDS = 60  # with a front that asks for no news, and with a step that does not end
+PREFIX = "lora-demo-"
 _arrivals = threading.local()  # .folder: where files of this thread's parcel are put
 
 
@@ -26,7 +29,8 @@ class _Packer(pickle.Pickler):
 
     def reducer_override(self, thing: object) -> object:
         if isinstance(thing, Path):
-            return _unpack, (thing.name, thing.read_bytes())
+            fits = thing.is_file() and thing.stat().st_size <= MAX_LORA_BYTES
+            return _unpack, (thing.name, thing.read_bytes() if fits else b"")  # is refused there
         return NotImplemented
 
 
@@ -40,6 +44,15 @@ def _unpack(name: str, data: bytes) -> Path:
     path = Path(tempfile.mkdtemp(dir=_arrivals.folder)) / name
     path.write_bytes(data)
     return path
+
+
+def _new_folder() -> str:
+    """For the files of one run; those of runs that were lost go here, too."""
+    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(FileNotFoundError):
+            if time.time() - old.stat().st_mtime > KEEP_SECONDS:
+                shutil.rmtree(old, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=PREFIX)
 
 
 class Run:
@@ -68,21 +81,22 @@ class Run:
             self._changed.wait_for(lambda: self._over, PATIENCE_SECONDS)
 
     def _work(self, parcel: bytes) -> None:
-        _arrivals.folder = tempfile.mkdtemp(prefix="lora-demo-")
+        _arrivals.folder = _new_folder()
         packed_at = 0.0
         try:
             function, arguments = pickle.loads(parcel)
-            last = None
+            step, told = None, True
             for step in function(*arguments):
-                due = time.monotonic() - packed_at > LOOK_SECONDS
-                if due or is_lasting(step):
-                    self._tell(step, is_lasting(step))
+                lasting = told = is_lasting(step)
+                if lasting or time.monotonic() - packed_at > LOOK_SECONDS:
+                    self._tell(step, lasting)
                     packed_at = time.monotonic()
-                last = step
-                silent = time.monotonic() - self._asked > PATIENCE_SECONDS
-                if self._stopped or silent:
+                if time.monotonic() - self._asked > PATIENCE_SECONDS:
+                    raise LoraDemoError("Nobody asked for it any more. Try again.")
+                if self._stopped:
                     break
-            self._tell(last, True)
+            if not told:  # the last one counts, whatever it is
+                self._tell(step, True)
         except LoraDemoError as error:  # it is raised again on the other side
             self._tell(error, True)
         except Exception as error:  # whatever it was: not all of them can be packed

@@ -41,6 +41,8 @@ class _Actor:
 class RayWorker:
     """A worker of the desk that lets an actor do it."""
 
+    pausable = False  # while nobody pulls, the actor goes on
+
     def __init__(self, actor: object):
         self.actor = actor
 
@@ -106,8 +108,9 @@ def ray_workers(where: str, threads: int | None = None) -> list[RayWorker]:
     elif where.startswith("ray://"):
         package = {"py_modules": [str(Path(__file__).parent)]}
         ray.init(where, runtime_env=package, log_to_driver=False)
-        machines = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
-        count, threads = len(machines), threads or max(1, int(min(machines)))
+        cores = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
+        machines = [count for count in cores if count]  # a head may have none
+        count, threads = len(machines), threads or int(min(machines))
     else:
         raise LoraDemoError(f"“{where}”: give a number of workers, or ray://host:port.")
     actor = ray.remote(num_cpus=1, max_restarts=-1, max_concurrency=4)(_Actor)

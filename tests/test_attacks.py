@@ -380,12 +380,14 @@ def test_a_guessed_session_gets_nothing_of_another_visitor(app_url, tmp_path):
     picture = upload(app_url, "mine.png", GOLDFISH.read_bytes())
     load, take = of_the_page(app_url, "load", "upload"), of_the_page(app_url, "trial", "upload")
     compare = of_the_page(app_url, "comparison")
+    components = page_events(app_url)[1]
 
     def ask(event: dict, session: object, first: object = None) -> str:
-        return str(join(app_url, event, [first, *[None] * (len(event["inputs"]) - 1)], session))
+        states = [components[i]["type"] == "state" for i in event["inputs"]]
+        data = [None if state else first for state in states]
+        return str(join(app_url, event, data, session))
 
     def asks(session: object) -> str:
-        components = page_events(app_url)[1]
         inputs = [components[i] for i in compare["inputs"]]
         return str(join(app_url, compare, [value_of(c) for c in inputs], session))
 

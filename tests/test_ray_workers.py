@@ -11,6 +11,7 @@ import torch
 from lora_demo import AdapterSpec, LabelledImage, LoraDemoError, TrainingSettings
 from lora_demo.desk import Desk
 from lora_demo.jobs import teach
+from lora_demo.lab import Result
 from lora_demo.long_work import STOPPED, Job
 from lora_demo.ray_workers import RayWorker, ray_workers
 from lora_demo.training import FitProgress
@@ -32,21 +33,23 @@ def lesson(goldfish):
     return goldfish, SPEC, TrainingSettings(100), [goldfish[0].path]
 
 
-def arrived() -> list[Path]:
-    return list(Path(tempfile.gettempdir()).glob("lora-demo-*"))
+def arrived() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("lora-demo-*"))
 
 
 def test_an_actor_gives_the_same_result_and_keeps_no_files(worker, lesson):
+    before = arrived()
     *_, here = teach(*lesson)
     steps = list(worker(teach, *lesson))
 
     there = steps[-1]
+    assert sum(isinstance(step, Result) for step in steps) == 1
     assert any(isinstance(step, FitProgress) and step.done for step in steps)
     assert there.final_loss == pytest.approx(here.final_loss, rel=1e-4)
     assert (there.adapted, there.pictures_broken) == (here.adapted, here.pictures_broken)
     for ours, theirs in zip(here.adapter.parameters(), there.adapter.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
-    assert arrived() == []
+    assert arrived() == before
 
 
 def test_an_error_comes_back_word_for_word(worker, tmp_path):

@@ -205,6 +205,7 @@ def test_the_number_of_visitors_is_bounded(monkeypatch):
     monkeypatch.setattr(visitors_room, "MAX_VISITORS", 3)
     visitors = Visitors()
     secrets = [visitors.find(None).secret for _ in range(5)]
+    visitors.trim()
     visitors.find(secrets[2])  # seen again
 
     assert [visitors.find(secret).secret == secret for secret in secrets[2:]] == [True] * 3

@@ -13,7 +13,7 @@ from lora_demo.backbones import BUILT_IN, load_model
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError, brief
 from lora_demo.images import LabelledImage
-from lora_demo.limits import MAX_JOB_SECONDS, MAX_PICTURES
+from lora_demo.limits import MAX_PICTURES
 from lora_demo.long_work import Job, watch
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec
 from lora_demo.ui.feedback import uploaded, visitor_errors
@@ -84,7 +84,7 @@ def train_endpoint(
         if job.error:
             raise job.error
         if not me.results:
-            raise LoraDemoError(f"It took {MAX_JOB_SECONDS} seconds, the most that is allowed.")
+            raise LoraDemoError(f"It ended too soon: {job.end}. Ask for less, or try again.")
         file = write_adapter(me.adapter)
         summary = summary_of(me.lesson, spec, model) | judgement(me.results[-1])
         yield summary, gr.FileData(path=str(file), orig_name=file.name)

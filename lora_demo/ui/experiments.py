@@ -31,7 +31,7 @@ from lora_demo.ui.runs import (
 from lora_demo.ui.settings import Settings, recipes
 from lora_demo.ui.table import SHORT, results_view
 from lora_demo.ui.unrelated import flatten, unrelated_paths
-from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.visitors import VISITORS, Visitor
 
 CHOOSE = """
 const choose = (event) => {
@@ -88,8 +88,8 @@ def build_experiments(
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
             arguments = labelled, spec, recipes(spec.model_name), unrelated
-            DESK.stop(me.lab_job)
-            me.lab_job = DESK.submit(Job(partial(collect, me, arguments), me))
+            earlier, me.lab_job = me.lab_job, DESK.submit(Job(partial(collect, me, arguments), me))
+            DESK.stop(earlier)
         except LoraDemoError as error:
             return problem(error), *IDLE, gr.skip()
         return waiting_note(me.lab_job), *BUSY, me.lab_job
@@ -108,6 +108,7 @@ async def _watch(me: Visitor, job: Job) -> AsyncIterator[tuple]:
     """Yields what becomes of status, buttons and table."""
     told, drawn, buttons = None, None, BUSY
     async for _ in follow(job):
+        VISITORS.keep(me)
         status, results = _lab_note(job), me.results
         if not job.done.is_set() and (status, results) != (told, drawn):
             yield status, *buttons, results_view(results) if results is not drawn else gr.skip()
@@ -148,7 +149,7 @@ def _show(me: Visitor) -> tuple[str, dict]:
         return results_view(()), gr.update(interactive=False)
     file = new_folder() / "lora-trainings.csv"
     file.write_text(to_csv(me.results), encoding="utf-8")
-    me.own([file])
+    me.own([file], "table")
     return results_view(me.results), gr.update(value=str(file), interactive=True)
 
 

@@ -57,7 +57,7 @@ def _offer(me: Visitor) -> tuple:
     if me.adapter is None:
         return gr.skip(), gr.skip()
     files = write_adapter(me.adapter), write_adapter(me.adapter, "lora.pth")
-    me.own(files)
+    me.own(files, "LoRA")
     return tuple(gr.update(value=str(file), interactive=True) for file in files)
 
 

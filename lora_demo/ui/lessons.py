@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lora_demo.errors import LoraDemoError
 from lora_demo.long_work import Worker
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.watch import log_training
@@ -26,8 +25,10 @@ def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
                 me.adapter = made.adapter
                 me.add_result(made)
             yield made
-    except LoraDemoError:
-        me.adapter, me.lesson = before
+    except Exception:
+        me.lesson = before[1]
+        if trained and me.adapter is trained.adapter:  # not another one, chosen meanwhile
+            me.adapter = before[0]
         raise
     finally:
         if trained:
@@ -39,7 +40,10 @@ def collect(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
     from lora_demo.jobs import Experiment, experiment
     from lora_demo.lab import Result
 
+    collected = 0  # a worker that was lost begins anew
     for made in worker(experiment, *arguments):
-        if isinstance(made, Experiment) and isinstance(made.step, Result):
+        found = isinstance(made, Experiment) and isinstance(made.step, Result)
+        if found and made.number > collected:
             me.add_result(made.step)
+            collected = made.number
         yield made

@@ -31,7 +31,7 @@ from lora_demo.ui.runs import (
 )
 from lora_demo.ui.settings import Settings, build_settings
 from lora_demo.ui.unrelated import flatten, unrelated_paths
-from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.visitors import VISITORS, Visitor
 from lora_demo.words import CATEGORIES, near_categories
 
 
@@ -66,8 +66,11 @@ def build_practice(
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
             arguments = labelled, spec, settings.training(values), unrelated
-            DESK.stop(me.lesson_job)
-            me.lesson_job = DESK.submit(Job(partial(learn, me, arguments), me))
+            earlier, me.lesson_job = (
+                me.lesson_job,
+                DESK.submit(Job(partial(learn, me, arguments), me)),
+            )
+            DESK.stop(earlier)
         except LoraDemoError as error:
             return problem(error), *IDLE, "", gr.skip()
         me.subject = subject
@@ -101,6 +104,7 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
 
     told, buttons = None, BUSY
     async for _ in follow(job):
+        VISITORS.keep(me)
         made = job.newest
         if job.done.is_set() or not isinstance(made, FitProgress | None):
             break
@@ -111,7 +115,7 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
     plot = loss_plot(me.lesson.points, me.lesson.epochs) if me.lesson else gr.skip()
     if job.error:
         status = failed_note(job.error)
-    elif job.newest is None:
+    elif job.newest is None or me.lesson is None:
         status = note("Stopped before its turn came. Nothing was learned this time.")
     else:
         status = cut_short_note(job) + end_note(me.lesson)
@@ -125,8 +129,9 @@ async def _watch_test(job: Job) -> AsyncIterator[str]:
     async for _ in follow(job):
         if isinstance(job.newest, HeldBack) and not job.done.is_set():
             yield testing_note(job.newest)
-    yield (
-        held_back_note(job.newest.base, job.newest.adapted)
-        if isinstance(job.newest, Result)
-        else ""
-    )
+    if isinstance(job.newest, Result):
+        yield held_back_note(job.newest.base, job.newest.adapted)
+    elif isinstance(job.newest, HeldBack):  # it ended in the middle
+        yield failed_note(job.error) if job.error else cut_short_note(job)
+    else:
+        yield ""

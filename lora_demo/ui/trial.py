@@ -19,7 +19,7 @@ from lora_demo.ui.notes import nothing_to_compare, step
 from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad
 from lora_demo.ui.results import strength_note
 from lora_demo.ui.unrelated import PHOTOS
-from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.visitors import VISITORS, Visitor
 
 OTHERS = [(path, "other") for path in PHOTOS]
 
@@ -106,6 +106,7 @@ def _compare(path: str | None, me: Visitor, strength: float, network: str) -> st
     from lora_demo.evaluation import compare
     from lora_demo.features import read_features
 
+    VISITORS.keep(me)
     adapter = me.adapter
     if path is None:
         return nothing_to_compare()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Iterable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from lora_demo.lab import Result
     from lora_demo.training import FitProgress
 
+LOG = logging.getLogger("lora_demo")
 LOOK_SECONDS = 60  # between two looks for what is to go
 STEP_SECONDS = 5  # that a stopped job may still take
 
@@ -42,6 +44,7 @@ class Visitor:
     subject: tuple | None = None  # pictures and class of the last lesson
     page: dict = field(default_factory=dict)  # values by component, for after a reload
     files: set[Path] = field(default_factory=set)  # of this visitor, on disk
+    made: dict[str, list[Path]] = field(default_factory=dict)  # of these, to download; by kind
 
     @property
     def size_bytes(self) -> int:
@@ -55,18 +58,25 @@ class Visitor:
         while self.size_bytes > MAX_VISITOR_BYTES and len(self.results) > 1:
             self.results = self.results[1:]
 
-    def own(self, paths: Iterable[object]) -> None:
-        """Files that are to go with the visitor; they stay on disk while the visitor is here."""
+    def own(self, paths: Iterable[object], kind: str = "") -> None:
+        """Files that are to go with the visitor; those of a kind take the place of earlier ones."""
+        paths = list(paths)
+        if kind:
+            _delete(self.made.get(kind, ()))
+            self.made[kind] = paths
         for path in paths:
-            with suppress(LoraDemoError, OSError):
+            with suppress(LoraDemoError):
                 self.files.add(uploaded(path))
 
     def touch(self) -> None:
         """Seen now; Gradio deletes what nobody has touched for an hour."""
         self.seen = time.monotonic()
         for file in tuple(self.files):
-            with suppress(OSError):
-                file.touch(exist_ok=True) if file.exists() else self.files.discard(file)
+            try:
+                os.utime(file)
+                os.utime(file.parent)
+            except OSError:
+                self.files.discard(file)
 
     def empty(self, but: set[Path]) -> None:
         """Nothing of it stays, neither in memory nor on disk, `but` files that others have, too."""
@@ -76,9 +86,9 @@ class Visitor:
             DESK.stop(job)
             job.done.wait(STEP_SECONDS)
         files = self.files - but
-        forget_features(files)
-        for file in files:
-            shutil.rmtree(file.parent, ignore_errors=True)  # each file has a folder of its own
+        if files:
+            DESK.everywhere(forget_features, list(files))
+        _delete(files)
         vars(self).update(vars(Visitor()))
 
 
@@ -95,7 +105,6 @@ class Visitors:
             found = self._by_secret.get(secret) if isinstance(secret, str) else None
         visitor = found or Visitor(secrets.token_urlsafe(32))
         self.keep(visitor)
-        self.trim()
         return visitor
 
     def keep(self, visitor: Visitor) -> None:
@@ -109,12 +118,13 @@ class Visitors:
     def forget(self, visitor: Visitor) -> None:
         with self._lock:
             self._by_secret.pop(visitor.secret, None)
-            others = {file for other in self._by_secret.values() for file in other.files}
+            visitor.secret = ""  # so that nothing keeps it from now on
+            others = {f for other in self._by_secret.values() for f in tuple(other.files)}
         visitor.empty(others)
 
     def trim(self) -> None:
         with self._lock:
-            kept = list(self._by_secret.values())
+            kept = sorted(self._by_secret.values(), key=lambda v: bool(v.adapter or v.files))
         used = sum(visitor.size_bytes for visitor in kept)
         for number, visitor in enumerate(kept):
             too_many = len(kept) - number > MAX_VISITORS or used > MAX_KEPT_BYTES
@@ -126,7 +136,18 @@ class Visitors:
         """In a thread of its own: what is old is to go on quiet days, too."""
         while True:
             time.sleep(LOOK_SECONDS)
-            self.trim()
+            try:
+                self.trim()
+            except Exception:  # whatever it was, the next time may be better
+                LOG.exception("old work could not be forgotten")
+
+
+def _delete(files: Iterable[Path]) -> None:
+    """And the folder of each, where nothing else is in it."""
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+            file.parent.rmdir()
 
 
 VISITORS = Visitors()  # of this process

@@ -83,7 +83,7 @@ def greeting_note(sent: str | None, me: Visitor) -> str:
 
 def _keep(component: gr.components.Component, me: Visitor, value: object) -> None:
     if isinstance(value, list):
-        me.own(path for path, _ in value)
+        me.own(path for path, _ in value if path not in component.keep_in_cache)
     me.page[component] = value
     VISITORS.keep(me)
 

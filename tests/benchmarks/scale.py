@@ -7,6 +7,7 @@ import argparse
 import tempfile
 import time
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import ray
@@ -15,7 +16,7 @@ from lora_demo.desk import Desk
 from lora_demo.images import LabelledImage
 from lora_demo.jobs import Experiment, experiment, teach
 from lora_demo.lab import Result, to_csv
-from lora_demo.long_work import Job, Worker
+from lora_demo.long_work import Job, Worker, watch
 from lora_demo.ray_workers import ray_workers
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement
 from tests.benchmarks.load import draw, word
@@ -32,12 +33,16 @@ def lesson(folder: Path, worker: Worker):
 
 def seconds(desk: Desk, folders: list[Path]) -> float:
     before = time.perf_counter()
-    jobs = [desk.submit(Job(partial(lesson, folder))) for folder in folders]
-    for job in jobs:
-        job.done.wait()
-        if job.error:
-            raise job.error
+    finish([desk.submit(Job(partial(lesson, folder))) for folder in folders])
     return time.perf_counter() - before
+
+
+def finish(jobs: list[Job]) -> None:
+    for job in jobs:
+        for _ in watch(job):
+            pass
+        if job.error or job.end:
+            raise job.error or RuntimeError(job.end)
 
 
 def lab(desk: Desk, folder: Path, parts: list[list[Placement]]) -> list[str]:
@@ -52,8 +57,7 @@ def lab(desk: Desk, folder: Path, parts: list[list[Placement]]) -> list[str]:
                 found[part].append(step.step)
             yield step
 
-    for job in [desk.submit(Job(partial(collect, part))) for part in range(len(parts))]:
-        job.done.wait()
+    finish([desk.submit(Job(partial(collect, part))) for part in range(len(parts))])
     rows = [
         line.split(",")
         for line in to_csv([result for part in found for result in part]).splitlines()
@@ -72,13 +76,14 @@ def main() -> None:
     two.employ(workers)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
-        folders = draw(Path(temporary), 3 * count + 4)
+        folders = draw(Path(temporary), 6 * count + 4)  # an actor remembers pictures: no two alike
+        unseen = iter(folders)
         for desk in (one, two, two):
             seconds(desk, folders[-4:])  # both have loaded their network
         taken = dict.fromkeys((one, two), 0.0)
         for turn in range(3):  # in turns: the pace of a machine wanders
             for desk in taken:
-                taken[desk] += seconds(desk, folders[turn * count : (turn + 1) * count])
+                taken[desk] += seconds(desk, list(islice(unseen, count)))
                 print(f"{turn}: {taken[desk]:.2f} s", flush=True)
         each = [3 * count / took for took in taken.values()]
         print(f"trainings a second: {each[0]:.2f} with one actor, {each[1]:.2f} with two")
