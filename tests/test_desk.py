@@ -1,5 +1,8 @@
 """The line for long work: fair, bounded, and one job at a time for each worker."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -184,3 +187,26 @@ def test_watching_ends_with_the_job(desk):
 
     assert last.done.is_set()
     assert last.newest == 2
+
+
+@pytest.mark.parametrize(
+    ("package", "marked"),
+    [
+        ("def GPU(function):\n    function.on_a_card = True\n    return function\n", "True"),
+        ("raise ImportError\n", "False"),
+    ],
+    ids=["on a Space", "elsewhere"],
+)
+def test_long_work_asks_for_a_card_where_cards_are_shared(tmp_path, package, marked):
+    (tmp_path / "spaces.py").write_text(package)
+    script = "from lora_demo.desk import work_here; print(hasattr(work_here, 'on_a_card'))"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == marked

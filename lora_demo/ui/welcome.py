@@ -58,6 +58,10 @@ def keep_after(event: Callable, visitor: gr.State, component: gr.components.Comp
 
 
 def build_forget(visitor: gr.State) -> None:
+    gr.HTML(
+        '<p class="quiet">For an hour your work comes back when you reload the page, in this '
+        "browser tab alone. Or delete all of it now, pictures, LoRAs and results:</p>"
+    )
     forget = gr.Button("Forget my pictures", elem_id="forget")
     forget.click(VISITORS.forget, visitor, None, **QUIET).then(None, None, None, js=LEAVE)
 
