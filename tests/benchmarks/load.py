@@ -180,7 +180,7 @@ def check(visits: dict[Path, Visit], url: str, folder: Path) -> int:
 
 
 def cores(folder: Path) -> float:
-    """How much more two processes of one thread do than one process: 1 or more."""
+    """How much more two processes of one thread do than one process: from 1 to 2."""
 
     def run(count: int, threads: int) -> float:
         command = [sys.executable, "-c", ALONE, str(folder), str(threads)]
@@ -193,7 +193,7 @@ def cores(folder: Path) -> float:
             process.stdin.flush()
         return statistics.mean(float(process.communicate()[0]) for process in processes)
 
-    return max(1.0, 2 * min(run(1, 1), run(1, 2)) / run(2, 1))
+    return min(2.0, max(1.0, 2 * min(run(1, 1), run(1, 2)) / run(2, 1)))
 
 
 async def many(url: str, folders: list[Path], visitors: int, folder: Path) -> list[Row]:
