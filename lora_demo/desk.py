@@ -45,8 +45,8 @@ class Desk:
         for number in range(len(workers)):
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
 
-    def submit(self, job: Job) -> Job:
-        """Raises `LoraDemoError` where the line is full."""
+    def submit(self, job: Job, instead_of: Job | None = None) -> Job:
+        """Ends an earlier job once this one is in line; `LoraDemoError` where the line is full."""
         with self._changed:
             if not self._workers:
                 self.employ([work_here])
@@ -56,6 +56,7 @@ class Desk:
                 )
             self._waiting.append(job)
             self._changed.notify_all()
+        self.stop(instead_of)
         return job
 
     def before(self, job: Job) -> int | None:

@@ -17,8 +17,8 @@ from pathlib import Path
 from lora_demo.errors import LoraDemoError
 from lora_demo.jobs import is_lasting
 from lora_demo.limits import KEEP_SECONDS, MAX_LORA_BYTES
+from lora_demo.long_work import SHOW_SECONDS
 
-LOOK_SECONDS = 0.25  # that the front waits for news of a run
 PATIENCE_SECONDS = 60  # with a front that asks for no news, and with a step that does not end
 PREFIX = "lora-demo-"
 _arrivals = threading.local()  # .folder: where files of this thread's parcel are put
@@ -70,7 +70,7 @@ class Run:
         """What came since the last look, and whether that was all."""
         with self._changed:
             self._asked = time.monotonic()
-            self._changed.wait_for(lambda: self._news or self._over, LOOK_SECONDS)
+            self._changed.wait_for(lambda: self._news or self._over, SHOW_SECONDS)
             news = [*self._news, *filter(None, [self._newest])]
             self._news, self._newest = [], None
             return news, self._over
@@ -88,7 +88,7 @@ class Run:
             step, told = None, True
             for step in function(*arguments):
                 lasting = told = is_lasting(step)
-                if lasting or time.monotonic() - packed_at > LOOK_SECONDS:
+                if lasting or time.monotonic() - packed_at > SHOW_SECONDS:
                     self._tell(step, lasting)
                     packed_at = time.monotonic()
                 if time.monotonic() - self._asked > PATIENCE_SECONDS:

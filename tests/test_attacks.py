@@ -32,7 +32,7 @@ PATH_TRICKS = {
     "up": "../../../../canary.png",
     "up, encoded": "..%2f..%2f..%2fcanary.png",
     "up, as in Windows": "..\\..\\canary.png",
-    "from the root": "/tmp/canary.png",
+    "from the root": "/canary.png",
     "hidden": ".canary.png",
     "without end": "canary" * 100 + ".png",
     "markup": f"{MARKUP}.png",

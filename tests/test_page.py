@@ -86,7 +86,7 @@ def test_strength_zero_gives_the_base_answers_without_training_again(page):
     assert page.locator("#comparison .answers.lora ol").inner_text() == frozen.inner_text()
 
 
-def test_stop_keeps_what_was_learned(page):
+def begin_long_training(page: Page) -> None:
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     use_settings(page)
@@ -95,6 +95,10 @@ def test_stop_keeps_what_was_learned(page):
     set_number(page, "epochs", "1000")
     page.locator("#train").click()
     expect(page.get_by_text("Practising")).to_be_visible(timeout=20_000)
+
+
+def test_stop_keeps_what_was_learned(page):
+    begin_long_training(page)
     expect(page.locator("#loss svg circle")).to_be_visible()
 
     page.locator("#stop").click()

@@ -88,8 +88,8 @@ def build_experiments(
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
             arguments = labelled, spec, recipes(spec.model_name), unrelated
-            earlier, me.lab_job = me.lab_job, DESK.submit(Job(partial(collect, me, arguments), me))
-            DESK.stop(earlier)
+            job = Job(partial(collect, me, arguments), me)
+            me.lab_job = DESK.submit(job, instead_of=me.lab_job)
         except LoraDemoError as error:
             return problem(error), *IDLE, gr.skip()
         return waiting_note(me.lab_job), *BUSY, me.lab_job

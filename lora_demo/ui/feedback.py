@@ -14,10 +14,10 @@ from gradio.utils import get_upload_folder
 
 from lora_demo.errors import LoraDemoError
 from lora_demo.limits import KEEP_SECONDS
+from lora_demo.long_work import SHOW_SECONDS
 
 # For every event: no spinner over what it changes, and no endpoint for clients.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-SHOW_SECONDS = 0.25  # between updates of the page; browsers fall behind at more
 MAX_PATH = 4096  # letters; no file system takes more
 Step = TypeVar("Step")
 

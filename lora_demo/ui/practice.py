@@ -66,11 +66,8 @@ def build_practice(
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
             arguments = labelled, spec, settings.training(values), unrelated
-            earlier, me.lesson_job = (
-                me.lesson_job,
-                DESK.submit(Job(partial(learn, me, arguments), me)),
-            )
-            DESK.stop(earlier)
+            job = Job(partial(learn, me, arguments), me)
+            me.lesson_job = DESK.submit(job, instead_of=me.lesson_job)
         except LoraDemoError as error:
             return problem(error), *IDLE, "", gr.skip()
         me.subject = subject

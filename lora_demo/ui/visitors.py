@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import threading
@@ -36,6 +37,7 @@ class Visitor:
 
     secret: str = ""  # in the browser tab alone; empty where there is none, as in API calls
     seen: float = field(default_factory=time.monotonic)
+    touched: float = -math.inf  # when its files were, last
     adapter: Adapter | None = None  # in use
     lesson: FitProgress | None = None  # the last training
     results: list[Result] = field(default_factory=list)
@@ -69,8 +71,11 @@ class Visitor:
                 self.files.add(uploaded(path))
 
     def touch(self) -> None:
-        """Seen now; Gradio deletes what nobody has touched for an hour."""
+        """Seen now. Gradio deletes what nobody touched for an hour: once a minute will do."""
         self.seen = time.monotonic()
+        if self.seen - self.touched < LOOK_SECONDS:
+            return
+        self.touched = self.seen
         for file in tuple(self.files):
             try:
                 os.utime(file)
