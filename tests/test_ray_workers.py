@@ -49,7 +49,7 @@ def test_an_actor_gives_the_same_result_and_keeps_no_files(worker, lesson):
     assert (there.adapted, there.pictures_broken) == (here.adapted, here.pictures_broken)
     for ours, theirs in zip(here.adapter.parameters(), there.adapter.parameters(), strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
-    assert arrived() == before
+    assert arrived() <= before  # other processes may clean up meanwhile
 
 
 def test_an_error_comes_back_word_for_word(worker, tmp_path):
