@@ -5,7 +5,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,8 @@ from lora_demo.backbones import FrozenModel
 from lora_demo.images import LabelledImage, decode_image, read_image_bytes
 from lora_demo.words import find_category
 
-MEMORY_BYTES = 832 * 2**20  # the largest set of pictures, on any base model
+FEATURE_BYTES = 128 * 2**20  # remembered: the largest set of pictures, on any base model
+PIXEL_BYTES = 64 * 2**20  # about 100 pictures: to decode them again is quicker than the trunk
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Features:
     logits: Tensor  # (N, C) the base model's own answer
 
     @property
-    def size_bytes(self) -> int:
+    def nbytes(self) -> int:
         return sum(t.nbytes for t in vars(self).values())
 
 
@@ -48,31 +49,37 @@ class FeatureSet(Features):
         return FeatureSet(*(tensor[chosen] for tensor in vars(self).values()))
 
 
-def read_features(model: FrozenModel, path: Path | str) -> Features:
+def read_features(model: FrozenModel, path: Path | str, with_pixels: bool = True) -> Features:
     """One picture file through the trunk, or from memory where it has been through before.
 
     Pictures go one at a time: in a larger batch the last bits of the sums differ, and then what
-    is remembered would depend on the company it was read in. Raises `ImageError`.
+    is remembered would depend on the company it was read in. The pixels take most of the
+    memory, and only `Placement.PIXELS` reads them. Raises `ImageError`.
     """
     path = Path(path)
     data = read_image_bytes(path)
     key = (model, hashlib.sha256(data).digest())
-    features = _memory.get(key)
-    if features is None:
-        x = model.preprocess(decode_image(data, path.name))
+    features, pixels = _features.get(key), _pixels.get(key)
+    if features is None or (with_pixels and pixels is None):
+        x = model.preprocess(decode_image(data, path.name))[None].to(model.device)
         with _trunk:
-            features = _memory.get(key)  # another visitor may have read it meanwhile
+            features = _features.get(key)  # another visitor may have read it meanwhile
             if features is None:
                 features = _compute(model, x)
-                _memory.put(key, features)
-    return features
+                _features.put(key, features)
+        if with_pixels:
+            pixels = x.flatten(1)
+            _pixels.put(key, pixels)
+    return replace(features, pixels=pixels) if with_pixels else features
 
 
 def forget_features(paths: Iterable[Path]) -> Iterator[Path]:
     """Of these picture files nothing stays in memory; yields each that is forgotten."""
     for path in paths:
         with suppress(OSError):
-            _memory.drop(hashlib.sha256(path.read_bytes()).digest())
+            digest = hashlib.sha256(path.read_bytes()).digest()
+            for memory in (_features, _pixels):
+                memory.drop(digest)
             yield path
 
 
@@ -87,58 +94,53 @@ def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> F
     return label_features(features, [words.index(find_category(p.label, words)) for p in pictures])
 
 
-def label_features(
-    features: list[Features], labels: list[int], with_pixels: bool = True
-) -> FeatureSet:
-    """One set; pixels take 99 % of its memory."""
+def label_features(features: list[Features], labels: list[int]) -> FeatureSet:
+    """One set."""
     return FeatureSet(
-        torch.cat([f.pixels if with_pixels else f.pixels[:, :0] for f in features]),
-        torch.cat([f.trunk for f in features]),
-        torch.cat([f.head_input for f in features]),
-        torch.cat([f.logits for f in features]),
+        *(torch.cat([vars(f)[name] for f in features]) for name in vars(features[0])),
         torch.tensor(labels).to(features[0].logits.device),
     )
 
 
 @torch.no_grad()
 def _compute(model: FrozenModel, x: Tensor) -> Features:
-    x = x[None].to(model.device)  # (1, 3, input_px, input_px)
+    """Of one picture x (1, 3, input_px, input_px): all but its pixels."""
     # cuDNN would take TF32, which keeps 10 bits; each picture comes by but once, so that the CPU's
     # answers cost next to nothing
     with cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         trunk = model.trunk(x)
     head_input = model.classifier[:-1](trunk)
-    return Features(x.flatten(1), trunk, head_input, model.head(head_input))
+    return Features(x.new_empty(1, 0), trunk, head_input, model.head(head_input))
 
 
 class _Memory:
-    """The features used last, up to a number of bytes."""
+    """What was used last, up to a number of bytes."""
 
     def __init__(self, limit_bytes: int):
         self._limit_bytes = limit_bytes
         self._used_bytes = 0
-        self._entries: OrderedDict[tuple, Features] = OrderedDict()
+        self._entries: OrderedDict[tuple, Features | Tensor] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: tuple) -> Features | None:
+    def get(self, key: tuple) -> Features | Tensor | None:
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
             return self._entries.get(key)
 
-    def put(self, key: tuple, features: Features) -> None:
+    def put(self, key: tuple, entry: Features | Tensor) -> None:
         with self._lock:
             if key not in self._entries:
-                self._entries[key] = features
-                self._used_bytes += features.size_bytes
+                self._entries[key] = entry
+                self._used_bytes += entry.nbytes
             while self._used_bytes > self._limit_bytes:
-                self._used_bytes -= self._entries.popitem(last=False)[1].size_bytes
+                self._used_bytes -= self._entries.popitem(last=False)[1].nbytes
 
     def drop(self, digest: bytes) -> None:
         with self._lock:
             for key in [key for key in self._entries if key[1] == digest]:
-                self._used_bytes -= self._entries.pop(key).size_bytes
+                self._used_bytes -= self._entries.pop(key).nbytes
 
 
-_memory = _Memory(MEMORY_BYTES)
+_features, _pixels = _Memory(FEATURE_BYTES), _Memory(PIXEL_BYTES)
 _trunk = threading.Lock()  # one pass at a time: it has all cores

@@ -38,7 +38,8 @@ def teach(
     model = load_model(spec.model_name)
     for progress in train(model, pictures, spec, settings):
         yield replace(progress, features=None)
-    yield from judge(model, progress, read_others(model, unrelated).values())
+    with_pixels = spec.placement is Placement.PIXELS
+    yield from judge(model, progress, read_others(model, unrelated, with_pixels).values())
 
 
 def experiment(
@@ -49,9 +50,11 @@ def experiment(
 ) -> Iterator[Step]:
     """The lab: the pictures are read once, then trained with every placement and rank."""
     model = load_model(spec.model_name)
-    for progress in read_examples(model, pictures, spec.class_names):
+    with_pixels = Placement.PIXELS in placements
+    for progress in read_examples(model, pictures, spec.class_names, with_pixels):
         yield replace(progress, features=None)
-    features, others = progress.features, list(read_others(model, unrelated).values())
+    features = progress.features
+    others = list(read_others(model, unrelated, with_pixels).values())
     number, total = 1, len(placements) * len(RANKS)
     for step in sweep(model, features, spec, placements, others):
         if isinstance(step, FitProgress):
@@ -68,10 +71,12 @@ def is_lasting(step: Step) -> bool:
     return isinstance(inner, Result)
 
 
-def read_others(model: FrozenModel, paths: Sequence[Path]) -> dict[Path, Features]:
+def read_others(
+    model: FrozenModel, paths: Sequence[Path], with_pixels: bool = True
+) -> dict[Path, Features]:
     """What the frozen network makes of pictures; files that cannot be read are left out."""
     found = {}
     for path in paths:
         with suppress(ImageError):
-            found[path] = read_features(model, path)
+            found[path] = read_features(model, path, with_pixels)
     return found

@@ -100,7 +100,7 @@ def read_examples(
     yield progress
     for picture in pictures:
         try:
-            features.append(read_features(model, picture.path))
+            features.append(read_features(model, picture.path, with_pixels))
             labels.append(words.index(find_category(picture.label, words)))
         except ImageError as error:
             refused.append(error)
@@ -114,7 +114,7 @@ def read_examples(
     if not features:
         reasons = " ".join(str(error) for error in refused[:3])
         raise LoraDemoError(f"None of the pictures could be used. {reasons}")
-    yield replace(progress, features=label_features(features, labels, with_pixels))
+    yield replace(progress, features=label_features(features, labels))
 
 
 def fit(

@@ -16,7 +16,7 @@ from lora_demo import (
 from lora_demo import features as features_room
 from lora_demo import guard as guard_room
 from lora_demo.cross_validation import needed_strengths
-from lora_demo.features import MEMORY_BYTES, FeatureSet
+from lora_demo.features import FeatureSet
 from lora_demo.guard import guarded_strength
 from tests.conftest import DATA
 
@@ -142,7 +142,8 @@ def test_no_cache_changes_a_result(model, goldfish, placement, monkeypatch):
     learn()
     warm_tensors, *warm = learn()
 
-    monkeypatch.setattr(features_room, "_memory", features_room._Memory(MEMORY_BYTES))
+    for memory in ("_features", "_pixels"):
+        monkeypatch.setattr(features_room, memory, features_room._Memory(2**30))
     guard_room._known.cache_clear()
     cold_tensors, *cold = learn()
 

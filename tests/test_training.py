@@ -26,7 +26,8 @@ from lora_demo import (
     read_features,
     train,
 )
-from lora_demo.features import MEMORY_BYTES
+from lora_demo import features as features_room
+from lora_demo.features import FEATURE_BYTES
 from lora_demo.guard import Guarded, guarded_strength
 from lora_demo.limits import MAX_PICTURES, MAX_STRENGTH
 from tests.conftest import DATA
@@ -114,7 +115,7 @@ def test_what_many_read_at_once_goes_through_the_trunk_once(model, goldfish, tmp
         read = list(pool.map(lambda _: read_features(model, path), range(8)))
 
     assert trunk_runs == [1]
-    assert all(features is read[0] for features in read)
+    assert all(features.trunk is read[0].trunk for features in read)
 
 
 @pytest.mark.parametrize("fixture", ["model", "random_vgg19"])
@@ -294,11 +295,27 @@ def test_merged_weights_give_the_adapters_logits(model, features):
     torch.testing.assert_close(logits, adapter.logits(features, 1.5), rtol=1e-4, atol=1e-3)
 
 
-def test_a_set_of_the_largest_size_fits_the_memory(features, random_vgg19, goldfish):
-    largest = read_features(random_vgg19, goldfish[0].path)
+def test_a_set_of_the_largest_size_fits_the_memory(model, random_vgg19, goldfish):
+    for network in (model, random_vgg19):
+        features = read_features(network, goldfish[0].path, with_pixels=False)
 
-    assert MAX_PICTURES * largest.size_bytes <= MEMORY_BYTES
-    assert MAX_PICTURES * features.size_bytes / len(goldfish) <= MEMORY_BYTES
+        assert MAX_PICTURES * features.nbytes <= FEATURE_BYTES
+
+
+def test_pixels_that_are_remembered_no_more_are_read_again(
+    model, goldfish, trunk_runs, monkeypatch
+):
+    first = read_features(model, goldfish[0].path)
+    room_for_one = features_room._Memory(first.pixels.nbytes)
+    monkeypatch.setattr(features_room, "_pixels", room_for_one)
+    trunk_runs.clear()
+
+    for picture in [*goldfish, goldfish[0]]:
+        again = read_features(model, picture.path)
+
+    assert len(room_for_one._entries) == 1
+    assert trunk_runs == []
+    assert all(torch.equal(tensor, vars(first)[name]) for name, tensor in vars(again).items())
 
 
 def test_an_adapter_that_is_kept_keeps_no_gradients(model, features, spec):
