@@ -2,9 +2,10 @@
 
 import argparse
 import logging
-import sys
+import os
 
 from lora_demo.desk import DESK
+from lora_demo.own_process import OwnProcess
 from lora_demo.ui import LAUNCH, build_app, get_ready
 
 demo = build_app()
@@ -19,7 +20,8 @@ if __name__ == "__main__":
         from lora_demo.ray_workers import ray_workers
 
         DESK.employ(ray_workers(workers))
-    sys.setswitchinterval(0.0005)  # s; a training hands the lock over thousands of times
+    elif "SPACES_ZERO_GPU" not in os.environ:  # those cards are lent to this process alone
+        DESK.employ([OwnProcess()])
     demo.launch(**LAUNCH, prevent_thread_lock=True)
     get_ready()  # torch and the network, behind the page that is served by now
     demo.block_thread()

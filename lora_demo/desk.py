@@ -75,6 +75,12 @@ class Desk:
                 job.end = STOPPED
                 job.finish()
 
+    def ask(self, owner: object, function: Callable[..., Iterator], *arguments: object) -> object:
+        """The one step of that function; past the line, by the worker that knows the owner."""
+        worker = (self._workers or [work_here])[self._homes.get(owner, 0)]
+        [answer] = worker(function, *arguments)
+        return answer
+
     def everywhere(self, function: Callable[..., Iterator], *arguments: object) -> None:
         """Past the line, by every worker."""
         for worker in self._workers or [work_here]:

@@ -1,14 +1,17 @@
-"""Long work as functions of files: what a visitor asks for, so that it can be done anywhere."""
+"""A visitor's wishes as functions of files, so that any process or machine can do them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lora_demo.adapters import Adapter
 from lora_demo.backbones import FrozenModel, load_model
 from lora_demo.cross_validation import HeldBack
 from lora_demo.errors import ImageError
+from lora_demo.evaluation import Comparison, compare
 from lora_demo.features import Features, read_features
+from lora_demo.forgetting import Broken, class_prototypes, count_broken, count_classes_broken
 from lora_demo.images import LabelledImage
 from lora_demo.lab import Result, judge, sweep
 from lora_demo.specs import RANKS, AdapterSpec, Placement, TrainingSettings
@@ -25,7 +28,19 @@ class Experiment:
     step: FitProgress | HeldBack | Result
 
 
-Step = FitProgress | HeldBack | Result | Experiment
+@dataclass(frozen=True)
+class Damage:
+    """What a LoRA changed of what it was not to touch."""
+
+    groups: dict[str, Broken]  # pictures, by group; an index counts all that were given
+    classes: Broken | None
+
+    @property
+    def is_none(self) -> bool:
+        return not any(broken.changed for broken in (*self.groups.values(), self.classes) if broken)
+
+
+Step = FitProgress | HeldBack | Result | Experiment | Comparison | Damage | str
 
 
 def teach(
@@ -63,6 +78,36 @@ def experiment(
         number += isinstance(step, Result)
 
 
+def answer(
+    path: Path, model_name: str, adapter: Adapter | None, strength: float | None = None
+) -> Iterator[Comparison]:
+    """One picture, base against base + LoRA."""
+    model = load_model(model_name)
+    with_pixels = adapter is not None and adapter.spec.placement is Placement.PIXELS
+    yield compare(model, read_features(model, path, with_pixels), adapter, strength)
+
+
+def assess(
+    adapter: Adapter, strength: float, unrelated: Mapping[str, Sequence[Path]]
+) -> Iterator[Damage]:
+    """What a LoRA breaks at that strength."""
+    model, groups = load_model(adapter.spec.model_name), {}
+    for name, paths in unrelated.items():
+        read = read_others(model, paths, adapter.spec.placement is Placement.PIXELS)
+        broken, places = count_broken(read.values(), adapter, strength), list(read)
+        changes = (replace(change, index=places[change.index]) for change in broken.changes)
+        groups[name] = replace(broken, changes=tuple(changes))
+    yield Damage(groups, count_classes_broken(model, adapter, strength))
+
+
+def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
+    """What the first lesson would wait for; yields the network's name."""
+    model = load_model(model_name)
+    class_prototypes(model)
+    read_others(model, unrelated, with_pixels=False)
+    yield model.title
+
+
 def is_lasting(step: Step) -> bool:
     """Whether something is lost if nobody sees this step; of the others the newest will do."""
     inner = step.step if isinstance(step, Experiment) else step
@@ -73,10 +118,10 @@ def is_lasting(step: Step) -> bool:
 
 def read_others(
     model: FrozenModel, paths: Sequence[Path], with_pixels: bool = True
-) -> dict[Path, Features]:
-    """What the frozen network makes of pictures; files that cannot be read are left out."""
+) -> dict[int, Features]:
+    """What the frozen network makes of pictures, by their place; bad files are left out."""
     found = {}
-    for path in paths:
+    for place, path in enumerate(paths):
         with suppress(ImageError):
-            found[path] = read_features(model, path, with_pixels)
+            found[place] = read_features(model, path, with_pixels)
     return found

@@ -38,7 +38,6 @@ class Job:
     def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
         """Until it is done; or for a second, where others wait for the worker."""
         self._steps = self._steps or self.work(worker)
-        pausable = getattr(worker, "pausable", True)
         began = time.monotonic()
         earlier = self.seconds
         try:
@@ -49,7 +48,7 @@ class Job:
                 self.end = self._why_end()
                 if self.end:
                     break
-                if pausable and self.seconds - earlier > TURN_SECONDS and others_wait():
+                if self.seconds - earlier > TURN_SECONDS and others_wait():
                     return
         except LoraDemoError as error:
             self.error = error

@@ -3,90 +3,49 @@
 from __future__ import annotations
 
 import os
-import pickle
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lora_demo.actors import Actor, ActorWorker, Answer, LostError
 from lora_demo.errors import LoraDemoError
-from lora_demo.parcels import PATIENCE_SECONDS, Run, pack
+from lora_demo.parcels import carried, pack
 
-TRIES = 2  # of a run whose actor was lost
-
-
-class _Actor:
-    """Runs by key. Ray starts it again where it was lost; its runs are lost then."""
-
-    def __init__(self, threads: int):
-        import torch
-
-        torch.set_num_threads(threads)
-        self._runs: dict[str, Run] = {}
-
-    def begin(self, key: str, parcel: bytes) -> None:
-        self._runs[key] = Run(parcel)
-
-    def look(self, key: str) -> tuple[list[bytes], bool] | None:
-        run = self._runs.get(key)
-        return run.look() if run else None
-
-    def end(self, key: str) -> None:
-        run = self._runs.pop(key, None)
-        if run:
-            run.stop()
+PATIENCE_SECONDS = 60  # with an actor that is being started again, and with a step
 
 
-class RayWorker:
-    """A worker of the desk that lets an actor do it."""
-
-    pausable = False  # while nobody pulls, the actor goes on
+class RayWorker(ActorWorker):
+    """Ray starts a lost actor again, on another machine where its own is gone."""
 
     def __init__(self, actor: object):
         self.actor = actor
 
-    def __call__(self, function: object, *arguments: object) -> Iterator:
-        from ray.exceptions import RayActorError
+    def __call__(self, function: Callable[..., Iterator], *arguments: object) -> Iterator:
+        return super().__call__(carried, pack((function, arguments)))
 
-        parcel = pack((function, arguments))
-        for _ in range(TRIES):
-            with suppress(RayActorError):
-                yield from self._run(parcel)
-                return
-        raise LoraDemoError("The computer that worked on it was lost, twice. Try again.")
-
-    def _run(self, parcel: bytes) -> Iterator:
+    def ask(self, method: str, *arguments: object) -> Answer | None:
         import ray
-        from ray.exceptions import RayActorError
+        from ray.exceptions import GetTimeoutError, RayActorError
 
-        key, over = self._begin(parcel), False
         try:
-            while not over:
-                answer = ray.get(self.actor.look.remote(key))
-                if answer is None:
-                    raise RayActorError(error_msg="It was started again, and knows no such run.")
-                news, over = answer
-                for step in map(pickle.loads, news):
-                    if isinstance(step, Exception):
-                        raise step
-                    yield step
-        finally:
-            with suppress(RayActorError):
-                ray.get(self.actor.end.remote(key))  # then it is free
+            return ray.get(getattr(self.actor, method).remote(*arguments), timeout=PATIENCE_SECONDS)
+        except GetTimeoutError as error:
+            ray.kill(self.actor, no_restart=False)
+            raise LostError from error
+        except RayActorError as error:
+            self._wait_until_back()
+            raise LostError from error
 
-    def _begin(self, parcel: bytes) -> str:
+    def _wait_until_back(self) -> None:
         import ray
-        from ray.exceptions import RayActorError
+        from ray.exceptions import GetTimeoutError, RayActorError
 
-        key, until = uuid.uuid4().hex, time.monotonic() + PATIENCE_SECONDS
-        while True:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < until:
             try:
-                ray.get(self.actor.begin.remote(key, parcel))
-                return key
-            except RayActorError:  # it is being started again
-                if time.monotonic() > until:
-                    raise
+                ray.get(self.actor.look.remote("no run"), timeout=PATIENCE_SECONDS)
+                return
+            except (RayActorError, GetTimeoutError):
                 time.sleep(0.5)
 
 
@@ -113,6 +72,6 @@ def ray_workers(where: str, threads: int | None = None) -> list[RayWorker]:
         count, threads = len(machines), threads or int(min(machines))
     else:
         raise LoraDemoError(f"“{where}”: give a number of workers, or ray://host:port.")
-    actor = ray.remote(num_cpus=1, max_restarts=-1, max_concurrency=4)(_Actor)
+    actor = ray.remote(num_cpus=1, max_restarts=-1, max_concurrency=4)(Actor)
     spread = actor.options(scheduling_strategy="SPREAD")
     return [RayWorker(spread.remote(threads)) for _ in range(count)]

@@ -32,6 +32,8 @@ ROOMS = [
     "jobs",
     "long_work",
     "desk",
+    "actors",
+    "own_process",
     "parcels",
     "ray_workers",
     "adapter_files",

@@ -8,6 +8,7 @@ from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction
 from lora_demo.cross_validation import Score
 from lora_demo.evaluation import Change
 from lora_demo.forgetting import Broken, Changed
+from lora_demo.jobs import Damage
 from lora_demo.specs import Placement, adapter_size
 from lora_demo.training import FitProgress
 from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
@@ -82,7 +83,7 @@ def test_the_fair_test_is_told_as_counts():
 
 def test_what_broke_is_told_by_group_with_before_and_after():
     whole = {"photos of other things": Broken((), 0, 4), OTHER_SETS: Broken((), 0, 10)}
-    report = broken_report(whole, Broken((), 0, 1000), {}, guarded=True)
+    report = broken_report(Damage(whole, Broken((), 0, 1000)), {}, guarded=True)
     assert "Nothing broken here" in report
     assert (
         "<b>0 of 4</b> photos of other things, <b>0 of 10</b> pictures of our other sets" in report
@@ -91,7 +92,7 @@ def test_what_broke_is_told_by_group_with_before_and_after():
 
     path = str(DATA / "snail" / "1.png")
     harmed = whole | {OTHER_SETS: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
-    report = broken_report(harmed, None, {OTHER_SETS: [path]}, guarded=True)
+    report = broken_report(Damage(harmed, None), {OTHER_SETS: [path]}, guarded=True)
     assert "It learned, and it broke something else" in report
     assert f'{SAFE}</b> → <b class="lora">goldfish' in report
     assert "it learned “a drawing” more than the thing that is drawn" in report

@@ -98,12 +98,11 @@ def compare_endpoint(
     The strength is by default the adapter's own.
     """
     from lora_demo.adapter_files import open_adapter
-    from lora_demo.evaluation import compare
-    from lora_demo.features import read_features
+    from lora_demo.jobs import answer
 
     with visitor_errors():
         model, loaded = open_adapter(_file(adapter), PTH_MODEL)
-        comparison = compare(model, read_features(model, _file(picture)), loaded, strength)
+        comparison = DESK.ask(Visitor(), answer, _file(picture), model.name, loaded, strength)
     return {"base": answers(comparison.before), "adapted": answers(comparison.after)}
 
 

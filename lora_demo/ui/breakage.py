@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones import load_model
+from lora_demo.desk import DESK
 from lora_demo.specs import Placement
 from lora_demo.ui.feedback import QUIET, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import note, step
 from lora_demo.ui.pictures import leave_out_bad
-from lora_demo.ui.results import broken_report, is_harmed
+from lora_demo.ui.results import broken_report
 from lora_demo.ui.settings import Settings
 from lora_demo.ui.unrelated import unrelated_paths
 from lora_demo.ui.visitors import Visitor
@@ -77,21 +77,14 @@ def _waiting() -> str:
 
 def _report(me: Visitor, strength: float, own: Items | None) -> tuple[str, dict]:
     """Over the fixed pictures and the visitor's own, at the strength on the dial."""
-    from lora_demo.forgetting import count_broken, count_classes_broken
-    from lora_demo.jobs import read_others
+    from lora_demo.jobs import assess
 
     adapter = me.adapter
     if adapter is None:
         return _waiting(), gr.update(visible=False)
     with visitor_errors():
-        model = load_model(adapter.spec.model_name)
         unrelated = unrelated_paths(adapter.spec.class_names, own)
-        read = {name: read_others(model, paths) for name, paths in unrelated.items()}
-        groups = {
-            name: count_broken(group.values(), adapter, strength) for name, group in read.items()
-        }
-        classes = count_classes_broken(model, adapter, strength)
+        damage = DESK.ask(me, assess, adapter, strength, unrelated)
         guarded = adapter.spec.placement is Placement.GUARDED
-        paths = {name: list(group) for name, group in read.items()}
-        report = broken_report(groups, classes, paths, guarded)
-    return report, gr.update(visible=is_harmed(groups, classes) and not guarded)
+        report = broken_report(damage, unrelated, guarded)
+    return report, gr.update(visible=not damage.is_none and not guarded)

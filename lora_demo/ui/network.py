@@ -8,6 +8,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from lora_demo.backbones import BASE_MODELS, BUILT_IN, load_model
+from lora_demo.desk import DESK
 from lora_demo.errors import WeightsError
 from lora_demo.ui.feedback import QUIET, throttle
 from lora_demo.ui.notes import download_note, getting_ready, network_line, problem
@@ -59,12 +60,9 @@ def build_network() -> Network:
 
 def get_ready() -> None:
     """Whatever the first visitor would wait for: it takes seconds, and is done behind the page."""
-    from lora_demo.forgetting import class_prototypes
-    from lora_demo.jobs import read_others
+    from lora_demo.jobs import warm_up
 
-    model = load_model(_choose("vgg19")[0])
-    class_prototypes(model)
-    read_others(model, flatten(unrelated_paths(())))
+    DESK.everywhere(warm_up, _choose("vgg19")[0], flatten(unrelated_paths(())))
 
 
 def _choose(name: str) -> tuple:

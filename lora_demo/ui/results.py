@@ -16,7 +16,7 @@ from lora_demo.ui.unrelated import OTHER_SETS
 if TYPE_CHECKING:
     from lora_demo.adapters import Adapter
     from lora_demo.cross_validation import HeldBack, Score
-    from lora_demo.forgetting import Broken
+    from lora_demo.jobs import Damage
 
 MAX_SHOWN = 24  # changed pictures
 THUMB_PX = 96
@@ -59,15 +59,10 @@ def strength_note(adapter: Adapter) -> str:
     return f'<p class="quiet">{text}</p>'
 
 
-def is_harmed(groups: dict[str, Broken], classes: Broken | None) -> bool:
-    return any(broken.changed for broken in (*groups.values(), classes) if broken)
-
-
-def broken_report(
-    groups: dict[str, Broken], classes: Broken | None, paths: dict[str, list[Path]], guarded: bool
-) -> str:
+def broken_report(damage: Damage, paths: dict[str, list[Path]], guarded: bool) -> str:
     """What LoRA did to pictures, by group, and to kinds that it was not to touch."""
-    groups = {name: broken for name, broken in groups.items() if broken.total}
+    groups = {name: broken for name, broken in damage.groups.items() if broken.total}
+    classes = damage.classes
     counts = [f"<b>{broken.changed} of {broken.total}</b> {n}" for n, broken in groups.items()]
     lines = [f"Changed their answer: {', '.join(counts)}."]
     if classes:
@@ -89,7 +84,7 @@ def broken_report(
         "A few pictures can show that something broke. They cannot prove that nothing did: add "
         "your own below."
     )
-    harm = is_harmed(groups, classes)
+    harm = not damage.is_none
     title = "It learned, and it broke something else." if harm else "Nothing broken here."
     text = "".join(f"<p>{line}</p>" for line in lines)
     changes = [(paths[n][change.index], change) for n, b in groups.items() for change in b.changes]

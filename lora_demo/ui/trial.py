@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones import load_model
+from lora_demo.backbones import BASE_MODELS
+from lora_demo.desk import DESK
 from lora_demo.limits import MAX_STRENGTH
 from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
@@ -103,17 +105,16 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
 
 
 def _compare(path: str | None, me: Visitor, strength: float, network: str) -> str:
-    from lora_demo.evaluation import compare
-    from lora_demo.features import read_features
+    from lora_demo.jobs import answer
 
     VISITORS.keep(me)
     adapter = me.adapter
     if path is None:
         return nothing_to_compare()
+    name = adapter.spec.model_name if adapter else network
     with visitor_errors():
-        model = load_model(adapter.spec.model_name if adapter else network)
-        comparison = compare(model, read_features(model, path), adapter, strength)
-    return comparison_card(comparison, model.title, adapter is not None, strength)
+        comparison = DESK.ask(me, answer, Path(path), name, adapter, strength)
+    return comparison_card(comparison, BASE_MODELS[name].title, adapter is not None, strength)
 
 
 def _settle(me: Visitor) -> tuple:

@@ -1,0 +1,226 @@
+"""Workers in other processes, real ones: what they give back, and what becomes of a lost one."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from lora_demo import AdapterSpec, LabelledImage, LoraDemoError, TrainingSettings, compare
+from lora_demo import read_features as read_here
+from lora_demo.actors import ActorWorker
+from lora_demo.desk import Desk
+from lora_demo.features import forget_features, read_features
+from lora_demo.jobs import Experiment, answer, assess, experiment, teach
+from lora_demo.lab import Result
+from lora_demo.long_work import STOPPED, Job
+from lora_demo.own_process import OwnProcess
+from lora_demo.ray_workers import ray_workers
+from lora_demo.training import FitProgress
+
+SPEC = AdapterSpec("efficientnet_lite0", "head", 4, 3, ("goldfish",))
+SOMEBODY = threading.Event()  # anything that can be told apart
+LONG = (replace(SPEC, placement="pixels"), TrainingSettings(1000), [])
+
+
+@dataclass(frozen=True)
+class Hired:
+    worker: ActorWorker
+    lose: Callable[[], None]  # ends its process
+
+
+@pytest.fixture(scope="module", params=["own process", "ray"])
+def hired(request) -> Iterator[Hired]:
+    if request.param == "ray":
+        ray = pytest.importorskip("ray")
+        [worker] = ray_workers("1", threads=1)
+        yield Hired(worker, lambda: ray.kill(worker.actor, no_restart=False))
+        ray.shutdown()
+    else:
+        worker = OwnProcess()
+        yield Hired(worker, lambda: worker.process.kill())
+        worker.end()
+
+
+@pytest.fixture
+def worker(hired) -> ActorWorker:
+    return hired.worker
+
+
+@pytest.fixture
+def lesson(goldfish):
+    return goldfish, SPEC, TrainingSettings(100), [goldfish[0].path]
+
+
+def arrived() -> set[Path]:
+    return set(Path(tempfile.gettempdir()).glob("lora-demo-*"))
+
+
+def practising(job: Job) -> None:
+    while not isinstance(job.newest, FitProgress) or not job.newest.points:
+        time.sleep(0.01)
+
+
+def in_memory(paths: list[Path]) -> Iterator[int]:
+    """How many of them a worker need not read any more."""
+    from lora_demo.backbones import load_model
+
+    model, runs = load_model(SPEC.model_name), []
+    handle = model.trunk.register_forward_pre_hook(lambda *_: runs.append(1))
+    for path in paths:
+        read_features(model, path)
+    handle.remove()
+    yield len(paths) - len(runs)
+
+
+def test_it_gives_the_same_result_and_keeps_no_files(worker, lesson):
+    before = arrived()
+    *_, here = teach(*lesson)
+    steps = list(worker(teach, *lesson))
+
+    there = steps[-1]
+    assert sum(isinstance(step, Result) for step in steps) == 1
+    assert any(isinstance(step, FitProgress) and step.done for step in steps)
+    assert there.final_loss == pytest.approx(here.final_loss, rel=1e-4)
+    assert (there.adapted, there.pictures_broken) == (here.adapted, here.pictures_broken)
+    for ours, theirs in zip(here.adapter.parameters(), there.adapter.parameters(), strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
+    assert arrived() <= before  # other processes may clean up meanwhile
+
+
+def test_what_is_asked_about_a_picture_is_answered_there(worker, model, lesson):
+    *_, result = teach(*lesson)
+    [path] = lesson[-1]
+    desk = Desk()
+    desk.employ([worker])
+
+    asked = desk.ask(SOMEBODY, answer, path, model.name, result.adapter, 0.7)
+    damage = desk.ask(SOMEBODY, assess, result.adapter, 2.0, {"own": [Path("gone.png"), path]})
+
+    expected = compare(model, read_here(model, path), result.adapter, 0.7)
+    names = [prediction.class_name for prediction in expected.after]
+    assert [prediction.class_name for prediction in asked.after] == names
+    assert [prediction.probability for prediction in asked.after] == pytest.approx(
+        [prediction.probability for prediction in expected.after], abs=1e-4
+    )
+    assert [change.index for change in damage.groups["own"].changes] == [1]
+
+
+def test_the_lab_gives_each_result_once(worker, goldfish):
+    steps = worker(experiment, goldfish, SPEC, ["guarded", "head"], [])
+    made = [step for step in steps if isinstance(step, Experiment)]
+    found = [step.number for step in made if isinstance(step.step, Result)]
+
+    assert found == list(range(1, made[-1].total + 1))
+
+
+def test_an_error_comes_back_word_for_word(worker, tmp_path):
+    (tmp_path / "cat.jpg").write_text("no picture")
+    bad = [LabelledImage(tmp_path / "cat.jpg", "goldfish")]
+
+    with pytest.raises(LoraDemoError, match=r"None of the pictures could be used. “cat.jpg” is"):
+        list(worker(teach, bad, SPEC, None, []))
+
+
+def test_stop_frees_the_worker(worker, goldfish, lesson):
+    desk = Desk()
+    desk.employ([worker])
+    long = desk.submit(Job(lambda w: w(teach, goldfish, *LONG)))
+    practising(long)
+
+    desk.stop(long)
+    after = desk.submit(Job(lambda w: w(teach, *lesson)))
+
+    assert after.done.wait(60)
+    assert (long.end, after.error) == (STOPPED, None)
+    assert len(long.newest.points) < 1000
+
+
+def test_a_long_job_lets_others_go_first_and_then_goes_on(worker, goldfish, lesson):
+    desk = Desk()
+    desk.employ([worker])
+    some_turns = (LONG[0], TrainingSettings(200), [])
+    long = desk.submit(Job(lambda w: w(teach, goldfish, *some_turns)))
+    practising(long)
+
+    short = desk.submit(Job(lambda w: w(teach, *lesson)))
+
+    assert short.done.wait(60)
+    assert not long.done.is_set()
+    reached = len(long.newest.points)
+    assert long.done.wait(120)
+    assert isinstance(long.newest, Result)
+    assert reached < 200
+
+
+def test_what_a_visitor_wants_forgotten_is_forgotten_there(worker, goldfish, tmp_path):
+    mine = Path(shutil.copy(goldfish[0].path, tmp_path / "mine.png"))
+    with mine.open("ab") as file:
+        file.write(b"nobody else's")
+    desk = Desk()
+    desk.employ([worker])
+    desk.ask(SOMEBODY, in_memory, [mine])
+    assert desk.ask(SOMEBODY, in_memory, [mine]) == 1
+
+    desk.everywhere(forget_features, [mine])
+
+    assert desk.ask(SOMEBODY, in_memory, [mine]) == 0
+
+
+def test_a_lost_worker_is_replaced_and_its_run_repeated_with_the_same_result(hired, lesson):
+    *_, undisturbed = hired.worker(teach, *lesson)
+    steps = hired.worker(teach, *lesson)
+    next(steps)
+
+    hired.lose()
+
+    *_, repeated = steps
+    assert repeated.final_loss == undisturbed.final_loss
+    assert torch.equal(repeated.adapter.lora.B, undisturbed.adapter.lora.B)
+
+
+def test_a_run_that_is_lost_twice_ends_in_words(hired, goldfish):
+    lost = 0
+
+    def lose(steps):
+        nonlocal lost
+        for step in steps:
+            if step.points and lost < 2:
+                hired.lose()
+                lost += 1
+
+    with pytest.raises(LoraDemoError, match="was lost, twice"):
+        lose(hired.worker(teach, goldfish, *LONG))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="looks for the process by its number")
+def test_the_process_ends_with_the_app_however_that_ends():
+    script = (
+        "import os, signal; from lora_demo.own_process import OwnProcess; own = OwnProcess(); "
+        "own.ask('look', ''); print(own.process.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    number = int(done.stdout)
+
+    for _ in range(100):
+        try:
+            os.kill(number, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"{number} is still there")
+
+
+@pytest.mark.parametrize("where", ["0", "-1", "some", "http://host:1"])
+def test_what_is_no_place_for_workers_is_refused(where):
+    pytest.importorskip("ray")
+    with pytest.raises(LoraDemoError, match="give a number of workers, or ray://host:port"):
+        ray_workers(where)
