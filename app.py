@@ -1,6 +1,7 @@
 """Start the app: `python app.py`, then open the address that it prints."""
 
 import argparse
+import gc
 import logging
 import os
 
@@ -24,4 +25,5 @@ if __name__ == "__main__":
         DESK.employ([OwnProcess()])
     demo.launch(**LAUNCH, prevent_thread_lock=True)
     get_ready()  # torch and the network, behind the page that is served by now
+    gc.freeze()  # all that is here stays: to look through it for garbage stops the page for 0.5 s
     demo.block_thread()

@@ -27,7 +27,8 @@ def work_here(function: Callable[..., Iterator], *arguments: object) -> Iterator
 class Desk:
     """The line, and the workers. A stopped job keeps its worker until its step has ended.
 
-    Long jobs take turns: after a second of work a job goes to the end of the line.
+    Long jobs take turns: after a second of work a job goes to the end of the line. Those whose page
+    is closed go last, and a worker takes those whose pictures it has before others.
     """
 
     def __init__(self) -> None:
@@ -102,11 +103,14 @@ class Desk:
                     self._changed.notify_all()
 
     def _for(self, number: int) -> Job | None:
-        """Who is next at this worker; whoever is at home at another one, only if nobody else is."""
-        free = [job for job in self._waiting if self._begun.get(job, number) == number]
-        ended = [job for job in free if job.stopped.is_set()]  # they take no time
-        own = [job for job in free if self._homes.get(job.owner, number) == number]
-        return next(iter((*ended, *own, *free)), None)
+        """Who is next at this worker."""
+
+        def rank(job: Job) -> tuple[bool, ...]:
+            at_home = self._homes.get(job.owner, number) == number
+            return not job.stopped.is_set(), job.is_left, not at_home  # stopped: takes no time
+
+        free = (job for job in self._waiting if self._begun.get(job, number) == number)
+        return min(free, key=rank, default=None)
 
 
 DESK = Desk()  # of this process

@@ -1,5 +1,6 @@
 """What a model answers, without and with an adapter."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -49,28 +50,28 @@ def compare(
     Without an adapter both sides are the base model's.
     """
     if adapter is None:
-        before = _rank_all(model.categories, features.logits)
-        return Comparison(before[:TOP], before[:TOP], ())
+        before, _ = _rank(model.categories, features.logits)
+        return Comparison(before, before, ())
     if strength is not None:
         check_strength(strength)
     if adapter.spec.model_name != model.name:
         raise LoraDemoError(
             f"This LoRA was trained on {adapter.spec.model_name}; it does not fit {model.name}."
         )
-    before = _rank_all(adapter.categories, adapter.base_logits(features))
-    after = _rank_all(adapter.categories, adapter.logits(features, strength))
-    changes = tuple(Change(_find(before, n), _find(after, n)) for n in adapter.spec.class_names)
-    return Comparison(before[:TOP], after[:TOP], changes)
+    taught = adapter.spec.class_names
+    before, taught_before = _rank(adapter.categories, adapter.base_logits(features), taught)
+    after, taught_after = _rank(adapter.categories, adapter.logits(features, strength), taught)
+    return Comparison(before, after, tuple(map(Change, taught_before, taught_after)))
 
 
-def _rank_all(categories: tuple[str, ...], logits: torch.Tensor) -> tuple[Prediction, ...]:
-    probabilities, indices = logits[0].softmax(0).sort(descending=True, stable=True)
-    answers = zip(probabilities.tolist(), indices.tolist(), strict=True)
-    return tuple(
-        Prediction(categories[index], probability, rank)
-        for rank, (probability, index) in enumerate(answers, start=1)
-    )
+def _rank(
+    categories: tuple[str, ...], logits: torch.Tensor, named: Sequence[str] = ()
+) -> tuple[tuple[Prediction, ...], tuple[Prediction, ...]]:
+    """The top-5 of logits (1, C), and where the named classes are."""
+    probabilities, order = logits[0].softmax(0).sort(descending=True, stable=True)
+    places = [int((order == categories.index(name)).nonzero()) for name in named]
 
+    def at(place: int) -> Prediction:
+        return Prediction(categories[order[place]], probabilities[place].item(), place + 1)
 
-def _find(answers: tuple[Prediction, ...], class_name: str) -> Prediction:
-    return next(answer for answer in answers if answer.class_name == class_name)
+    return tuple(map(at, range(TOP))), tuple(map(at, places))

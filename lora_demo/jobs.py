@@ -1,5 +1,6 @@
 """A visitor's wishes as functions of files, so that any process or machine can do them."""
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -88,9 +89,9 @@ def answer(
 
 
 def assess(
-    adapter: Adapter, strength: float, unrelated: Mapping[str, Sequence[Path]]
+    adapter: Adapter, strength: float | None, unrelated: Mapping[str, Sequence[Path]]
 ) -> Iterator[Damage]:
-    """What a LoRA breaks at that strength."""
+    """What a LoRA breaks at that strength, by default its own."""
     model, groups = load_model(adapter.spec.model_name), {}
     for name, paths in unrelated.items():
         read = read_others(model, paths, adapter.spec.placement is Placement.PIXELS)
@@ -105,6 +106,7 @@ def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
     model = load_model(model_name)
     class_prototypes(model)
     read_others(model, unrelated, with_pixels=False)
+    gc.freeze()  # all that is here stays: to look through it for garbage takes a tenth of a second
     yield model.title
 
 

@@ -14,7 +14,9 @@ from lora_demo.limits import MAX_AWAY_SECONDS, MAX_JOB_SECONDS
 Worker = Callable[..., Iterator]  # worker(function, *arguments): the steps of that function
 SHOW_SECONDS = 0.25  # between two looks at a job; browsers fall behind at more
 CHECKS = 5  # for the end of a job, between two looks
+WAITING_LOOKS = 8  # at a job in line, one look takes the time of so many: each costs the server
 TURN_SECONDS = 1.0  # of work, where others wait
+LEFT_SECONDS = 5.0  # without a look: whoever is here goes first
 STOPPED, OUT_OF_TIME, AWAY = "stopped", "out of time", "nobody was there"
 
 LOG = logging.getLogger("lora_demo")
@@ -34,6 +36,10 @@ class Job:
         self.seconds = 0.0  # of work
         self.looked_at = time.monotonic()
         self._steps: Iterator | None = None
+
+    @property
+    def is_left(self) -> bool:
+        return time.monotonic() - self.looked_at > LEFT_SECONDS
 
     def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
         """Until it is done; or for a second, where others wait for the worker."""
@@ -88,7 +94,8 @@ async def follow(job: Job) -> AsyncIterator[Job]:
     while not job.done.is_set():
         job.looked_at = time.monotonic()
         yield job
-        for _ in range(CHECKS):
-            if not job.done.is_set():
-                await asyncio.sleep(SHOW_SECONDS / CHECKS)
+        for check in range(CHECKS * WAITING_LOOKS):
+            if job.done.is_set() or (check >= CHECKS and job.newest is not None):
+                break
+            await asyncio.sleep(SHOW_SECONDS / CHECKS)
     yield job

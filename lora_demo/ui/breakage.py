@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import gradio as gr
-from gradio.events import Dependency
 
 from lora_demo.desk import DESK
 from lora_demo.specs import Placement
@@ -16,23 +13,16 @@ from lora_demo.ui.pictures import leave_out_bad
 from lora_demo.ui.results import broken_report
 from lora_demo.ui.settings import Settings
 from lora_demo.ui.unrelated import unrelated_paths
+from lora_demo.ui.views import View
 from lora_demo.ui.visitors import Visitor
 
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
 
-@dataclass(frozen=True)
-class Breakage:
-    inputs: list[gr.components.Component]
-    outputs: list[gr.components.Component]
-
-    def report_after(self, event: Dependency) -> None:
-        event.then(_report, self.inputs, self.outputs, **QUIET)
-
-
 def build_breakage(
     visitor: gr.State, strength: gr.Slider, alone: gr.Gallery, settings: Settings
-) -> Breakage:
+) -> View:
+    """At the LoRA's own strength; the dial moves it from there."""
     with gr.Column(elem_classes="card"):
         gr.HTML(
             step(
@@ -52,31 +42,25 @@ def build_breakage(
         with gr.Accordion("Pictures it should leave alone", open=False):
             alone.render()
             refused = gr.HTML()
-    breakage = Breakage([visitor, strength, alone], [report, safe])
+    inputs, outputs = [visitor, alone, strength], [report, safe]
     added = alone.upload(leave_out_bad, alone, [alone, refused], **QUIET)
-    breakage.report_after(added)
-    gr.on(
-        [alone.delete, strength.change],
-        _report,
-        breakage.inputs,
-        breakage.outputs,
-        trigger_mode="always_last",
-        **QUIET,
-    )
+    added.then(_report, inputs, outputs, **QUIET)
+    moved = [alone.delete, strength.input, strength.release]
+    gr.on(moved, _report, inputs, outputs, trigger_mode="always_last", **QUIET)
     chosen = safe.click(
         lambda: Placement.GUARDED.value, None, settings.placement, queue=False, **QUIET
     )
     own = chosen.then(settings.use_own, settings.placement, settings.course, queue=False, **QUIET)
     own.then(None, None, None, js=PRESS_TRAIN)
-    return breakage
+    return View(_report, inputs[:2], outputs)
 
 
 def _waiting() -> str:
     return note("After a training, you see here what became of other pictures.")
 
 
-def _report(me: Visitor, strength: float, own: Items | None) -> tuple[str, dict]:
-    """Over the fixed pictures and the visitor's own, at the strength on the dial."""
+def _report(me: Visitor, own: Items | None, strength: float | None = None) -> tuple[str, dict]:
+    """Over the fixed pictures and the visitor's own; at the LoRA's own strength by default."""
     from lora_demo.jobs import assess
 
     adapter = me.adapter

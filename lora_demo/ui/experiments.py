@@ -31,6 +31,7 @@ from lora_demo.ui.runs import (
 from lora_demo.ui.settings import Settings, recipes
 from lora_demo.ui.table import SHORT, results_view
 from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.ui.views import View, draw_after
 from lora_demo.ui.visitors import VISITORS, Visitor
 
 CHOOSE = """
@@ -47,12 +48,8 @@ element.addEventListener("keydown", choose);
 @dataclass(frozen=True)
 class Experiments:
     watched: gr.State  # the job under way
-    view: gr.HTML
-    save: gr.DownloadButton
+    view: View
     chosen: Dependency  # makes one of the trainings the current LoRA
-
-    def show_after(self, event: Dependency, visitor: gr.State) -> None:
-        event.then(_show, visitor, [self.view, self.save], **QUIET)
 
 
 def build_experiments(
@@ -77,7 +74,7 @@ def build_experiments(
             stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
             save = gr.DownloadButton("Save as a table (CSV)", interactive=False, elem_id="csv")
         status = gr.HTML(elem_id="lab-status")
-        view = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
+        table = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
     watched = gr.State(None)
 
     def on_lab(values: dict) -> tuple:
@@ -91,17 +88,17 @@ def build_experiments(
             job = Job(partial(collect, me, arguments), me)
             me.lab_job = DESK.submit(job, instead_of=me.lab_job)
         except LoraDemoError as error:
-            return problem(error), *IDLE, gr.skip()
-        return waiting_note(me.lab_job), *BUSY, me.lab_job
+            return problem(error), gr.skip()
+        return waiting_note(me.lab_job), me.lab_job
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     shown = [status, start, stop]
-    start.click(on_lab, inputs, [*shown, watched], **WATCH, **QUIET)
+    start.click(on_lab, inputs, [status, watched], **WATCH, **QUIET)
     stop.click(lambda me: stop_job(me.lab_job), visitor, stop, queue=False, **QUIET)
-    done = watched.change(_watch, [visitor, watched], [*shown, view], **WATCH, **QUIET)
-    experiments = Experiments(watched, view, save, view.click(_use, visitor, status, **QUIET))
-    experiments.show_after(done, visitor)
-    return experiments
+    done = watched.change(_watch, [visitor, watched], [*shown, table], **WATCH, **QUIET)
+    view = View(_show, [visitor], [table, save])
+    draw_after(done, view)
+    return Experiments(watched, view, table.click(_use, visitor, status, **QUIET))
 
 
 async def _watch(me: Visitor, job: Job) -> AsyncIterator[tuple]:

@@ -11,6 +11,7 @@ from gradio.events import Dependency
 
 from lora_demo.ui.feedback import QUIET, new_folder, uploaded, visitor_errors
 from lora_demo.ui.notes import loaded_note, step
+from lora_demo.ui.views import View
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.welcome import build_forget
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Keep:
     loaded: Dependency
-    downloads: tuple[gr.DownloadButton, gr.DownloadButton]
-
-    def offer_after(self, event: Dependency, visitor: gr.State) -> None:
-        event.then(_offer, visitor, self.downloads, **QUIET)
+    view: View
 
 
 def build_keep(visitor: gr.State, network: gr.State) -> Keep:
@@ -41,7 +39,7 @@ def build_keep(visitor: gr.State, network: gr.State) -> Keep:
         status = gr.HTML()
         build_forget(visitor)
     loaded = load.upload(_load, [visitor, load, network], [network, status], **QUIET)
-    return Keep(loaded, (full, plain))
+    return Keep(loaded, View(_offer, [visitor], [full, plain]))
 
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:

@@ -15,6 +15,7 @@ from lora_demo.ui.network import build_network
 from lora_demo.ui.pictures import build_gallery, build_pictures
 from lora_demo.ui.practice import build_practice
 from lora_demo.ui.trial import build_trial
+from lora_demo.ui.views import draw_after
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.welcome import build_welcome, keep_after, welcome_back
 
@@ -49,11 +50,11 @@ def build_app() -> gr.Blocks:
             keep_after(load.then, visitor, pictures.gallery)
         back = welcome_back(demo, visitor, greeting, secret, kept, jobs)
         network.find_after(back, visitor)
-        trial.settle_after(practice.ended, visitor)
-        for event in (practice.judged, keep.loaded, lab.chosen, back):
-            breakage.report_after(trial.settle_after(event, visitor))
-            keep.offer_after(event, visitor)
+        draw_after(practice.ended, trial.view)
+        of_the_lora = trial.view, breakage, keep.view
         for event in (practice.judged, back):
-            lab.show_after(event, visitor)
+            draw_after(event, *of_the_lora, lab.view)
+        for event in (keep.loaded, lab.chosen):
+            draw_after(event, *of_the_lora)
         publish_api()
     return demo

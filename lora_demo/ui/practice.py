@@ -69,13 +69,13 @@ def build_practice(
             job = Job(partial(learn, me, arguments), me)
             me.lesson_job = DESK.submit(job, instead_of=me.lesson_job)
         except LoraDemoError as error:
-            return problem(error), *IDLE, "", gr.skip()
+            return problem(error), "", gr.skip()
         me.subject = subject
-        return waiting_note(me.lesson_job), *BUSY, "", me.lesson_job
+        return waiting_note(me.lesson_job), "", me.lesson_job
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     shown = [status, start, stop]
-    start.click(on_train, inputs, [*shown, tested, watched], **WATCH, **QUIET)
+    start.click(on_train, inputs, [status, tested, watched], **QUIET)
     stop.click(lambda me: stop_job(me.lesson_job), visitor, stop, queue=False, **QUIET)
     ended = watched.change(_watch_training, [visitor, watched], [*shown, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)

@@ -12,15 +12,17 @@ from gradio.events import Dependency
 
 from lora_demo.backbones import BASE_MODELS
 from lora_demo.desk import DESK
+from lora_demo.errors import LoraDemoError
 from lora_demo.limits import MAX_STRENGTH
 from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
-from lora_demo.ui.notes import nothing_to_compare, step
+from lora_demo.ui.notes import nothing_to_compare, problem, step
 from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad
 from lora_demo.ui.results import strength_note
 from lora_demo.ui.unrelated import PHOTOS
+from lora_demo.ui.views import View
 from lora_demo.ui.visitors import VISITORS, Visitor
 
 OTHERS = [(path, "other") for path in PHOTOS]
@@ -33,13 +35,7 @@ class Trial:
     inputs: Sequence[gr.components.Component]
     card: gr.HTML
     strength: gr.Slider
-    why: gr.HTML  # the dial stands where it stands
-
-    def settle_after(self, event: Dependency, visitor: gr.State) -> Dependency:
-        """The dial goes to the adapter's own strength."""
-        settled = event.then(_settle, visitor, [self.strength, self.why], **QUIET)
-        self.compare_after(settled)
-        return settled
+    view: View  # at the LoRA's own strength
 
     def compare_after(self, event: Dependency) -> None:
         event.then(_compare, self.inputs, self.card, **QUIET)
@@ -87,14 +83,15 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
                 )
                 why = gr.HTML()
     chosen = gr.State(None)
-    trial = Trial(gallery, chosen, (chosen, visitor, strength, network), card, strength, why)
+    view = View(_settle, (chosen, visitor, network), (strength, why, card))
+    trial = Trial(gallery, chosen, (chosen, visitor, network, strength), card, strength, view)
     added = gallery.upload(_take, gallery, [gallery, refused, chosen], **QUIET)
     trial.compare_after(added)
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
     trial.compare_after(gallery.delete(lambda: None, None, chosen, **QUIET))
     chosen.change(_show, chosen, shown, **QUIET)
     gr.on(
-        [strength.change, network.change],
+        [strength.input, strength.release, network.change],
         _compare,
         trial.inputs,
         card,
@@ -104,7 +101,8 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
     return trial
 
 
-def _compare(path: str | None, me: Visitor, strength: float, network: str) -> str:
+def _compare(path: str | None, me: Visitor, network: str, strength: float | None = None) -> str:
+    """The strength is by default the LoRA's own."""
     from lora_demo.jobs import answer
 
     VISITORS.keep(me)
@@ -112,14 +110,19 @@ def _compare(path: str | None, me: Visitor, strength: float, network: str) -> st
     if path is None:
         return nothing_to_compare()
     name = adapter.spec.model_name if adapter else network
-    with visitor_errors():
+    try:
         comparison = DESK.ask(me, answer, Path(path), name, adapter, strength)
+    except LoraDemoError as error:
+        return problem(error)
+    if strength is None:
+        strength = adapter.strength if adapter else 1.0
     return comparison_card(comparison, BASE_MODELS[name].title, adapter is not None, strength)
 
 
-def _settle(me: Visitor) -> tuple:
-    adapter = me.adapter
-    return (adapter.strength, strength_note(adapter)) if adapter else (gr.skip(), gr.skip())
+def _settle(path: str | None, me: Visitor, network: str) -> tuple:
+    """The dial goes to the LoRA's own strength."""
+    dial = (me.adapter.strength, strength_note(me.adapter)) if me.adapter else (gr.skip(),) * 2
+    return *dial, _compare(path, me, network)
 
 
 def _show(path: str | None) -> dict:

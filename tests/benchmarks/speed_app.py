@@ -150,7 +150,7 @@ def dial(lesson: Lesson) -> list[Row]:
     runs: list[int] = []
     handle = model.trunk.register_forward_pre_hook(lambda *_: runs.append(1))
     path, me = str(lesson.pictures[0].path), Visitor(adapter=progress.adapter)
-    taken = seconds(lambda: _compare(path, me, 0.7, model.name), 21)
+    taken = seconds(lambda: _compare(path, me, model.name, 0.7), 21)
     handle.remove()
     return [
         at_most("strength dial: s of the server from event to new top-5", taken, 0.03),
