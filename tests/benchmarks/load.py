@@ -12,7 +12,6 @@ import sys
 import tempfile
 import time
 from html import unescape
-from itertools import chain
 from pathlib import Path
 
 import httpx
@@ -29,6 +28,7 @@ from tests.benchmarks.speed_app import ROOT, megabytes, started
 from tests.benchmarks.visit import Visit
 from tests.conftest import DATA
 
+RESTLESS = ("stop", "stop", "close", "close", "reload")
 LONG = {"placement": "pixels", "epochs": 1000}  # for those who stop, close or reload
 ALONE = """
 import sys, time
@@ -115,12 +115,16 @@ async def plain(visit: Visit, folder: Path, start: asyncio.Event) -> tuple[float
     return await train(visit)
 
 
-async def restless(visit: Visit, folder: Path, start: asyncio.Event, act: str) -> None:
-    """Begins a long training and then presses Stop, closes the page, or reloads it."""
+async def restless(visit: Visit, folder: Path, start: asyncio.Event, act: str) -> float:
+    """Begins a long training and then presses Stop, closes the page, or reloads it.
+
+    Seconds from the click on Train until that is done.
+    """
     secret = await prepare(visit, folder)
     for elem_id, value in LONG.items():
         visit.put(elem_id, value)
     await start.wait()
+    before = time.perf_counter()
     training = asyncio.create_task(visit.do("train", "click"))
     while not any("Practising" in text for text in visit.seen) and not training.done():
         await asyncio.sleep(0.05)
@@ -128,7 +132,7 @@ async def restless(visit: Visit, folder: Path, start: asyncio.Event, act: str) -
         await visit.do("stop", "click")
         await training
         assert any("Stopped" in text for text in visit.seen), visit.seen[-3:]
-        return
+        return time.perf_counter() - before
     visit.close()
     training.cancel()
     if act == "reload":
@@ -138,6 +142,7 @@ async def restless(visit: Visit, folder: Path, start: asyncio.Event, act: str) -
             await asyncio.sleep(0.05)
         await visit.do("stop", "click")
         await opened
+    return time.perf_counter() - before
 
 
 async def light(visit: Visit, over: asyncio.Event) -> list[float]:
@@ -200,20 +205,25 @@ def cores(folder: Path) -> float:
     return min(2.0, max(1.0, 2 * min(run(1, 1), run(1, 2)) / run(2, 1)))
 
 
-async def many(url: str, folders: list[Path], visitors: int, folder: Path) -> list[Row]:
+async def many(
+    url: str, folders: list[Path], visitors: int, folder: Path, several: float
+) -> list[Row]:
+    """`several`: what the cores can do at once."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as http:
         config = (await http.get("config")).json()
         at_once = asyncio.Event()
         at_once.set()
         alone = [await plain(Visit(http, config), f, at_once) for f in folders[-8:]][2:]
-        lights = [Visit(http, config)]
-        for visit, own in zip(lights, folders[-1:], strict=True):
-            await plain(visit, own, at_once)
+        serial = (visitors - len(RESTLESS)) * statistics.mean(whole for _, whole in alone)
+        for act, own in zip(RESTLESS, folders[-16:], strict=False):
+            act = "stop" if act == "close" else act  # what a closed page leaves would go on
+            serial += await restless(Visit(http, config), own, at_once, act)
+        dial = Visit(http, config)
+        await plain(dial, folders[-1], at_once)
         start, over = asyncio.Event(), asyncio.Event()
-        restless_ones = ["stop", "stop", "close", "close", "reload"]
         visits = {own: Visit(http, config) for own in folders[:visitors]}
-        acts = dict(zip(visits, restless_ones, strict=False))
+        acts = dict(zip(visits, RESTLESS, strict=False))
         tasks = [
             asyncio.create_task(
                 restless(visit, own, start, acts[own]) if own in acts else plain(visit, own, start)
@@ -223,21 +233,18 @@ async def many(url: str, folders: list[Path], visitors: int, folder: Path) -> li
         await asyncio.sleep(10)
         pings = ping(url)
         await asyncio.sleep(1)  # it is under way
-        moving = [asyncio.create_task(light(visit, over)) for visit in lights]
+        moving = asyncio.create_task(light(dial, over))
         start.set()
-        took = [times[0] for times in await asyncio.gather(*tasks) if times]
+        took = [times[0] for times in (await asyncio.gather(*tasks))[len(RESTLESS) :]]
         over.set()
         longest = float(pings.communicate()[0])
-        answers = sorted(chain.from_iterable(await asyncio.gather(*moving)))
+        answers = sorted(await moving)
     waited = sum(any("before you" in text for text in visit.seen) for visit in visits.values())
     errors = [t for v in visits.values() for t in v.seen if "note-bad" in t or "Error" in t]
     print(f"{waited} saw their place in line; errors: {errors[:3]}")
     calm = {own: visit for own, visit in visits.items() if own not in acts}
-    several = cores(folders[0].parent)
-    one = statistics.mean(whole for _, whole in alone)  # with all that a click sets going
-    serial = one * visitors / several
     p95 = sorted(took)[int(0.95 * len(took))]
-    print(f"alone {one:.2f} s; the cores can do {several:.2f} at once")
+    print(f"one by one {serial:.2f} s; the cores can do {several:.2f} at once")
     return [
         at_most(
             f"{visitors} visitors: saw what is another's, or not their own",
@@ -245,44 +252,53 @@ async def many(url: str, folders: list[Path], visitors: int, folder: Path) -> li
             0,
         ),
         at_most(f"{visitors} visitors: errors", len(errors), 0),
-        at_most(f"{visitors} visitors: p95 s from click to result / one by one", p95, 1.5, serial),
+        at_most(
+            f"{visitors} visitors: p95 s from click to result / one by one",
+            p95,
+            1.5,
+            serial / several,
+        ),
         at_most("meanwhile: p95 s until the dial answers", answers[int(0.95 * len(answers))], 1),
         at_most("meanwhile: longest s of a ping", longest, 0.2),
     ]
 
 
 async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> list[Row]:
-    """Each training is a new visitor's, with pictures of its own."""
+    """Each training is a new visitor's, with pictures of its own; the page's process and the
+    worker's are counted together.
+    """
     after: dict[int, float] = {}
     at_once = asyncio.Event()
     at_once.set()
+    [worker] = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     async with httpx.AsyncClient(base_url=url, timeout=600) as http:
         config = (await http.get("config")).json()
         for number in range(1, count + 1):
             visit = Visit(http, config)
             await plain(visit, folders[number - 1], at_once)
             visit.close()
-            if number in (20, count):
-                after[number] = megabytes("VmRSS", process)
+            if number in (20, count) or not number % 100:
+                each = [megabytes("VmRSS", one) for one in (process, worker)]
+                after[number] = sum(each)
+                print(f"after {number} trainings: {each[0]:.0f} + {each[1]:.0f} MB", flush=True)
     return [at_most(f"MB after {count} trainings / after 20", after[count], 1.05, after[20])]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--visitors", type=int, default=30)
+    parser.add_argument("--visitors", type=int, default=30, help="more than five")
     parser.add_argument("--trainings", type=int, default=300)
     asked = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        folders = draw(folder / "pictures", max(asked.visitors + 8, asked.trainings))
-        for work in (many, in_a_row)[: 1 + bool(asked.trainings)]:
-            uploads = {"GRADIO_TEMP_DIR": str(folder / work.__name__)}
-            with started(ROOT / "app.py", **uploads) as (process, url, _):
-                if work is many:
-                    rows += asyncio.run(many(url, folders, asked.visitors, folder))
-                else:
-                    rows += asyncio.run(in_a_row(url, folders, asked.trainings, process.pid))
+        folders = draw(folder / "pictures", max(asked.visitors + 16, asked.trainings))
+        several = cores(folder / "pictures")  # before the app has something to do
+        with started(ROOT / "app.py", GRADIO_TEMP_DIR=str(folder / "many")) as (_, url, _):
+            rows += asyncio.run(many(url, folders, asked.visitors, folder, several))
+        if asked.trainings:
+            with started(ROOT / "app.py", GRADIO_TEMP_DIR=str(folder / "row")) as (process, url, _):
+                rows += asyncio.run(in_a_row(url, folders, asked.trainings, process.pid))
     show(rows)
 
 
