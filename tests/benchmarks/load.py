@@ -24,7 +24,7 @@ from lora_demo.jobs import teach
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement
 from lora_demo.words import CATEGORIES
 from tests.benchmarks.rows import Row, at_most, show
-from tests.benchmarks.speed_app import ROOT, megabytes, started
+from tests.benchmarks.speed_app import ROOT, family, megabytes, started
 from tests.benchmarks.visit import Visit
 from tests.conftest import DATA
 
@@ -270,7 +270,6 @@ async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> l
     after: dict[int, float] = {}
     at_once = asyncio.Event()
     at_once.set()
-    [worker] = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     async with httpx.AsyncClient(base_url=url, timeout=600) as http:
         config = (await http.get("config")).json()
         for number in range(1, count + 1):
@@ -278,9 +277,9 @@ async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> l
             await plain(visit, folders[number - 1], at_once)
             visit.close()
             if number in (20, count) or not number % 100:
-                each = [megabytes("VmRSS", one) for one in (process, worker)]
+                each = [megabytes("VmRSS", one) for one in family(process)]
                 after[number] = sum(each)
-                print(f"after {number} trainings: {each[0]:.0f} + {each[1]:.0f} MB", flush=True)
+                print(f"after {number} trainings: {', '.join(map(str, each))} MB", flush=True)
     return [at_most(f"MB after {count} trainings / after 20", after[count], 1.05, after[20])]
 
 
