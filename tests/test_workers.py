@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from gradio_client import Client, handle_file
 
 from lora_demo import AdapterSpec, LabelledImage, LoraDemoError, TrainingSettings, compare
 from lora_demo import read_features as read_here
@@ -25,6 +26,7 @@ from lora_demo.long_work import STOPPED, Job
 from lora_demo.own_process import OwnProcess
 from lora_demo.ray_workers import ray_workers
 from lora_demo.training import FitProgress
+from tests.benchmarks.speed_app import ROOT, family, started
 
 SPEC = AdapterSpec("efficientnet_lite0", "head", 4, 3, ("goldfish",))
 SOMEBODY = threading.Event()  # anything that can be told apart
@@ -217,6 +219,25 @@ def test_the_process_ends_with_the_app_however_that_ends():
             return
         time.sleep(0.1)
     raise AssertionError(f"{number} is still there")
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the worker in /proc")
+def test_a_training_survives_the_loss_of_the_apps_worker(goldfish, tmp_path):
+    pictures = [handle_file(picture.path) for picture in goldfish]
+    with started(ROOT / "app.py", GRADIO_TEMP_DIR=str(tmp_path)) as (process, url, _):
+        client = Client(url, verbose=False)
+        training = client.submit(pictures, "goldfish", epochs=100, api_name="/train")
+        while not any(summary["losses"] for summary, _ in training.outputs()):
+            time.sleep(0.05)
+        [_, worker] = family(process.pid)
+
+        os.kill(worker, 9)
+
+        summary, adapter = training.result(120)
+        answers = client.predict(pictures[0], handle_file(adapter), api_name="/compare")
+
+    assert len(summary["losses"]) == 100
+    assert answers["adapted"][0]["class_name"] == "goldfish"
 
 
 @pytest.mark.parametrize("where", ["0", "-1", "some", "http://host:1"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.limits import MAX_LORA_BYTES
+from lora_demo.limits import MAX_LORA_BYTES, MAX_VISITORS
 from lora_demo.ui.watch import HEALTH, LIMIT
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
@@ -60,6 +60,7 @@ LAUNCH = {
     "theme": THEME,
     "css": CSS,
     "max_file_size": MAX_LORA_BYTES,  # of any upload; pictures have a lower limit of their own
+    "state_session_capacity": MAX_VISITORS,  # a page takes 1 MB; Gradio would keep 10,000
     "run_history": False,  # would keep every input and output in the browser
     "enable_monitoring": False,  # would open /monitoring to everybody
     "footer_links": ["api"],

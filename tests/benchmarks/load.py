@@ -86,6 +86,11 @@ def taught(folder: Path):
 async def prepare(visit: Visit, folder: Path) -> str:
     """Everything before the click on Train; returns the secret."""
     secret = await visit.open()
+    await add_pictures(visit, folder)
+    return secret
+
+
+async def add_pictures(visit: Visit, folder: Path) -> None:
     *pictures, to_try = sorted(folder.iterdir())
     for gallery, files in (("pictures", pictures), ("trial", [to_try])):
         uploaded = await visit.upload(files)
@@ -95,7 +100,6 @@ async def prepare(visit: Visit, folder: Path) -> str:
         await visit.do(gallery, "change")
     visit.put("class-name", word(folder))
     await visit.do("class-name", "change")
-    return secret
 
 
 async def train(visit: Visit) -> tuple[float, float]:
@@ -264,18 +268,19 @@ async def many(
 
 
 async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> list[Row]:
-    """Each training is a new visitor's, with pictures of its own; the page's process and the
-    worker's are counted together.
+    """Twenty visitors in turns, each time with new pictures. The page's process and the worker's
+    are counted together.
     """
     after: dict[int, float] = {}
-    at_once = asyncio.Event()
-    at_once.set()
     async with httpx.AsyncClient(base_url=url, timeout=600) as http:
         config = (await http.get("config")).json()
+        visits = [Visit(http, config) for _ in range(20)]
+        for visit in visits:
+            await visit.open()
         for number in range(1, count + 1):
-            visit = Visit(http, config)
-            await plain(visit, folders[number - 1], at_once)
-            visit.close()
+            visit = visits[number % len(visits)]
+            await add_pictures(visit, folders[number - 1])
+            await train(visit)
             if number in (20, count) or not number % 100:
                 each = [megabytes("VmRSS", one) for one in family(process)]
                 after[number] = sum(each)
