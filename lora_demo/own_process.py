@@ -24,29 +24,43 @@ _Manager.register("actor")
 
 
 class OwnProcess(ActorWorker):
-    """Starts its process at once; a lost one is started anew."""
+    """Starts its process when it is first asked, and anew when that is lost."""
 
     def __init__(self) -> None:
+        self.process: subprocess.Popen | None = None
+        self._actor: Actor | None = None  # a stand-in for the one there
         self._lock = threading.Lock()
-        self._start()
 
     def ask(self, method: str, *arguments: object) -> Answer | None:
-        process = self.process
+        actor = None
         try:
-            return getattr(self._connected(), method)(*arguments)
+            actor = self._connected()
+            return getattr(actor, method)(*arguments)
         except (OSError, EOFError, ValueError) as error:  # it ended; ValueError: before its port
             with self._lock:
-                if self.process is process:  # nobody else has noticed yet
-                    self.end()
-                    self._start()
+                if self._actor is actor:  # nobody else has noticed yet
+                    self._end()
             raise LostError from error
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+        with self._lock:
+            self._end()
 
-    def _start(self) -> None:
-        self._key, self._actor = secrets.token_bytes(32), None
+    def _connected(self) -> Actor:
+        with self._lock:
+            if self._actor is None:
+                self._end()
+                self._actor = self._start()
+            return self._actor
+
+    def _end(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.communicate()
+        self.process = self._actor = None
+
+    def _start(self) -> Actor:
+        key = secrets.token_bytes(32)
         package = str(Path(__file__).parents[1])
         paths = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self.process = subprocess.Popen(
@@ -56,16 +70,10 @@ class OwnProcess(ActorWorker):
             env=os.environ | {"PYTHONPATH": paths},
             text=True,
         )
-        print(self._key.hex(), file=self.process.stdin, flush=True)
-
-    def _connected(self) -> Actor:
-        """A stand-in for the actor there."""
-        with self._lock:
-            if self._actor is None:
-                manager = _Manager((HERE, int(self.process.stdout.readline())), self._key)
-                manager.connect()
-                self._actor = manager.actor()
-            return self._actor
+        print(key.hex(), file=self.process.stdin, flush=True)
+        manager = _Manager((HERE, int(self.process.stdout.readline())), key)
+        manager.connect()
+        return manager.actor()
 
 
 def _serve() -> None:

@@ -19,7 +19,8 @@ KEY = "lora-demo"
 FORGOTTEN = "forgotten"
 READ = f"() => {{ try {{ return sessionStorage.getItem('{KEY}') }} catch {{ return null }} }}"
 WRITE = f"(secret) => {{ try {{ sessionStorage.setItem('{KEY}', secret) }} catch {{}} }}"
-LEAVE = f"() => {{ ({WRITE})('{FORGOTTEN}'); location.reload() }}"
+# Later, as a reload in the middle of an event would end as an error in the console.
+LEAVE = f"() => {{ ({WRITE})('{FORGOTTEN}'); setTimeout(() => location.reload(), 200) }}"
 
 
 def build_welcome() -> tuple[gr.HTML, gr.Textbox]:
