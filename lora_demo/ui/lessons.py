@@ -19,8 +19,9 @@ def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
     try:
         for made in worker(teach, *arguments):
             if isinstance(made, FitProgress):
-                me.lesson = trained = made
-                me.adapter = made.adapter or me.adapter
+                if trained is None or len(made.points) >= len(trained.points):  # else begun anew
+                    me.lesson = trained = made
+                    me.adapter = made.adapter or me.adapter
             elif isinstance(made, Result):
                 me.adapter = made.adapter
                 me.add_result(made)
@@ -40,7 +41,7 @@ def collect(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
     from lora_demo.jobs import Experiment, experiment
     from lora_demo.lab import Result
 
-    collected = 0  # a worker that was lost begins anew
+    collected = 0  # what a worker was lost with is begun anew
     for made in worker(experiment, *arguments):
         found = isinstance(made, Experiment) and isinstance(made.step, Result)
         if found and made.number > collected:
