@@ -47,6 +47,7 @@ _ROOM = {  # of each public name: imported when it is first asked for, as torch 
     "save_adapter": "adapter_files",
     "sweep": "lab",
     "train": "training",
+    "variants": "lab",
 }
 __all__ = list(_ROOM)
 

@@ -48,6 +48,11 @@ class Desk:
 
     def submit(self, job: Job, instead_of: Job | None = None) -> Job:
         """Ends an earlier job once this one is in line; `LoraDemoError` where the line is full."""
+        self.submit_all([job], [instead_of])
+        return job
+
+    def submit_all(self, jobs: Sequence[Job], instead_of: Sequence[Job | None] = ()) -> None:
+        """The same with several, which are in line together or not at all."""
         with self._changed:
             if not self._workers:
                 self.employ([work_here])
@@ -55,10 +60,15 @@ class Desk:
                 raise LoraDemoError(
                     f"The room is full: {MAX_WAITING} others are waiting. Try again in a minute."
                 )
-            self._waiting.append(job)
+            self._waiting.extend(jobs)
             self._changed.notify_all()
-        self.stop(instead_of)
-        return job
+        for job in instead_of:
+            self.stop(job)
+
+    def shares(self, work: Sequence) -> list[Sequence]:
+        """What each worker would do of it, if all of them shared it."""
+        count = min(len(self._workers) or 1, len(work))
+        return [work[first::count] for first in range(count)]
 
     def before(self, job: Job) -> int | None:
         """How many wait before it; None when it is not waiting."""

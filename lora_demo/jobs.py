@@ -15,7 +15,7 @@ from lora_demo.features import Features, read_features
 from lora_demo.forgetting import Broken, class_prototypes, count_broken, count_classes_broken
 from lora_demo.images import LabelledImage
 from lora_demo.lab import Result, judge, sweep
-from lora_demo.specs import RANKS, AdapterSpec, Placement, TrainingSettings
+from lora_demo.specs import AdapterSpec, Placement, TrainingSettings
 from lora_demo.training import FitProgress, read_examples, train
 
 
@@ -24,9 +24,13 @@ class Experiment:
     """How far the lab is."""
 
     number: int  # of the training that is under way, from 1
-    total: int
     spec: AdapterSpec  # of that training
     step: FitProgress | HeldBack | Result
+
+    @property
+    def finished(self) -> int:
+        """How many trainings are."""
+        return self.number - (not isinstance(self.step, Result))
 
 
 @dataclass(frozen=True)
@@ -60,22 +64,21 @@ def teach(
 
 def experiment(
     pictures: Sequence[LabelledImage],
-    spec: AdapterSpec,
-    placements: Sequence[Placement],
+    specs: Sequence[AdapterSpec],
     unrelated: Sequence[Path],
 ) -> Iterator[Step]:
-    """The lab: the pictures are read once, then trained with every placement and rank."""
-    model = load_model(spec.model_name)
-    with_pixels = Placement.PIXELS in placements
-    for progress in read_examples(model, pictures, spec.class_names, with_pixels):
+    """The lab: the pictures are read once, then trained as each of the specs says."""
+    model = load_model(specs[0].model_name)
+    with_pixels = any(spec.placement is Placement.PIXELS for spec in specs)
+    for progress in read_examples(model, pictures, specs[0].class_names, with_pixels):
         yield replace(progress, features=None)
     features = progress.features
     others = list(read_others(model, unrelated, with_pixels).values())
-    number, total = 1, len(placements) * len(RANKS)
-    for step in sweep(model, features, spec, placements, others):
+    number = 1
+    for step in sweep(model, features, specs, others):
         if isinstance(step, FitProgress):
-            spec, step = step.spec, replace(step, features=None)
-        yield Experiment(number, total, spec, step)
+            step = replace(step, features=None)
+        yield Experiment(number, specs[number - 1], step)
         number += isinstance(step, Result)
 
 

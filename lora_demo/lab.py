@@ -52,26 +52,33 @@ def judge(
     )
 
 
+def variants(
+    spec: AdapterSpec, placements: Sequence[Placement], ranks: Sequence[int] = RANKS
+) -> list[AdapterSpec]:
+    """Every placement with every rank, all else as in `spec`, but the strength: each finds its
+    own.
+    """
+    return [
+        replace(spec, placement=placement, rank=rank, strength=None)
+        for placement in placements
+        for rank in ranks
+    ]
+
+
 def sweep(
     model: FrozenModel,
     features: FeatureSet,
-    spec: AdapterSpec,
-    placements: Sequence[Placement],
+    specs: Sequence[AdapterSpec],
     unrelated: Sequence[Features],
-    ranks: Sequence[int] = RANKS,
 ) -> Iterator[FitProgress | HeldBack | Result]:
-    """The same training with every placement and rank, all else as in `spec`, but the strength,
-    which is found each time.
+    """One training after the other, each with its placement's own settings.
 
-    Each has its placement's own settings. The steps between two results come, too, so that it can
-    be stopped at each.
+    The steps between two results come, too, so that it can be stopped at each.
     """
-    for placement in placements:
-        for rank in ranks:
-            one = replace(spec, placement=placement, rank=rank, strength=None)
-            for progress in fit(model, features, one):
-                yield progress
-            yield from judge(model, progress, unrelated)
+    for spec in specs:
+        for progress in fit(model, features, spec):
+            yield progress
+        yield from judge(model, progress, unrelated)
 
 
 def to_csv(results: Sequence[Result]) -> str:

@@ -89,13 +89,17 @@ def watch(job: Job) -> Iterator[Job]:
     yield job
 
 
-async def follow(job: Job) -> AsyncIterator[Job]:
-    """The same for handlers that are not to hold a thread meanwhile."""
-    while not job.done.is_set():
-        job.looked_at = time.monotonic()
-        yield job
+async def follow(*jobs: Job) -> AsyncIterator[None]:
+    """Until all are done, for handlers that are not to hold a thread meanwhile."""
+
+    def over() -> bool:
+        return all(job.done.is_set() for job in jobs)
+
+    while not over():
+        for job in jobs:
+            job.looked_at = time.monotonic()
+        yield
         for check in range(CHECKS * WAITING_LOOKS):
-            if job.done.is_set() or (check >= CHECKS and job.newest is not None):
+            if over() or (check >= CHECKS and any(job.newest is not None for job in jobs)):
                 break
             await asyncio.sleep(SHOW_SECONDS / CHECKS)
-    yield job

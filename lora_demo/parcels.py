@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 import pickle
-import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
-from lora_demo.limits import KEEP_SECONDS, MAX_LORA_BYTES
+from lora_demo.leftovers import delete_old
+from lora_demo.limits import MAX_LORA_BYTES
 
 PREFIX = "lora-demo-"
 _arrivals = threading.local()  # .folder: where the files of the parcel that is opened are put
@@ -36,19 +34,11 @@ def pack(thing: object) -> bytes:
 
 def carried(parcel: bytes) -> Iterator:
     """The steps of a packed (function, arguments); its files are here for as long as it lasts."""
-    _clean_up()
+    delete_old(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))  # of runs that were lost
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
         _arrivals.folder = folder
         function, arguments = pickle.loads(parcel)
         yield from function(*arguments)
-
-
-def _clean_up() -> None:
-    """The files of runs that were lost with their process go, too."""
-    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        with suppress(FileNotFoundError):
-            if time.time() - old.stat().st_mtime > KEEP_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
 
 
 def _unpack(name: str, data: bytes) -> Path:

@@ -6,7 +6,16 @@ import shutil
 import pytest
 import torch
 
-from lora_demo import AdapterSpec, Placement, class_prototypes, count_broken, fit, judge, sweep
+from lora_demo import (
+    AdapterSpec,
+    Placement,
+    class_prototypes,
+    count_broken,
+    fit,
+    judge,
+    sweep,
+    variants,
+)
 from lora_demo.forgetting import count_classes_broken
 from lora_demo.jobs import read_others
 from lora_demo.lab import Result, to_csv
@@ -32,7 +41,7 @@ def spec(model):
 
 @pytest.fixture(scope="module")
 def results(model, features, unrelated, spec):
-    steps = sweep(model, features, spec, PLACEMENTS, unrelated, RANKS)
+    steps = sweep(model, features, variants(spec, PLACEMENTS, RANKS), unrelated)
     return [step for step in steps if isinstance(step, Result)]
 
 

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1] / "lora_demo"
 ROOMS = [
     "errors",
     "limits",
+    "leftovers",
     "words",
     "tensor_files",
     "images",

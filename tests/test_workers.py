@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,16 @@ from gradio_client import Client, handle_file
 from lora_demo import AdapterSpec, LabelledImage, LoraDemoError, TrainingSettings, compare
 from lora_demo import read_features as read_here
 from lora_demo.actors import ActorWorker
-from lora_demo.desk import Desk
+from lora_demo.desk import Desk, work_here
 from lora_demo.features import forget_features, read_features
 from lora_demo.jobs import Experiment, answer, assess, experiment, teach
-from lora_demo.lab import Result
-from lora_demo.long_work import STOPPED, Job, watch
+from lora_demo.lab import Result, variants
+from lora_demo.long_work import STOPPED, Job, Worker, watch
 from lora_demo.own_process import OwnProcess
 from lora_demo.ray_workers import ray_workers
 from lora_demo.training import FitProgress
+from lora_demo.ui.lessons import Lab, collect
+from lora_demo.ui.visitors import Visitor
 from tests.benchmarks.speed_app import ROOT, family, started
 
 SPEC = AdapterSpec("efficientnet_lite0", "head", 4, 3, ("goldfish",))
@@ -117,11 +120,34 @@ def test_what_is_asked_about_a_picture_is_answered_there(worker, model, lesson):
 
 
 def test_the_lab_gives_each_result_once(worker, goldfish):
-    steps = worker(experiment, goldfish, SPEC, ["guarded", "head"], [])
+    specs = variants(SPEC, ["guarded", "head"])
+    steps = worker(experiment, goldfish, specs, [])
     made = [step for step in steps if isinstance(step, Experiment)]
-    found = [step.number for step in made if isinstance(step.step, Result)]
+    found = [step.step.adapter.spec.rank for step in made if isinstance(step.step, Result)]
 
-    assert found == list(range(1, made[-1].total + 1))
+    assert found == [spec.rank for spec in specs]
+    assert made[-1].finished == len(specs)
+
+
+def test_a_lab_that_two_workers_share_finds_what_one_finds(worker, goldfish):
+    def found(workers: list[Worker]) -> dict:
+        desk, me = Desk(), Visitor()
+        desk.employ(workers)
+        shares = desk.shares(variants(SPEC, ["guarded", "head"]))
+        jobs = [Job(partial(collect, me, (goldfish, share, []))) for share in shares]
+        desk.submit_all(jobs)
+        assert all(job.done.wait(120) and not job.error for job in jobs)
+        assert Lab(jobs, len(me.results)).finished == len(me.results) == 12
+        rows = [(result.adapter.spec, result) for result in me.results]
+        return {(s.placement, s.rank): (r.adapted, r.final_loss) for s, r in rows}
+
+    alone, shared = found([worker]), found([worker, work_here])
+
+    assert {key: score for key, (score, _) in shared.items()} == {
+        key: score for key, (score, _) in alone.items()
+    }
+    losses = [[one[key][1] for key in alone] for one in (alone, shared)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
 
 
 def test_an_error_comes_back_word_for_word(worker, tmp_path):

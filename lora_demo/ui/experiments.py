@@ -15,7 +15,7 @@ from lora_demo.long_work import Job, follow
 from lora_demo.specs import RANKS
 from lora_demo.ui.feedback import QUIET, new_folder
 from lora_demo.ui.labels import taught_words, to_labelled
-from lora_demo.ui.lessons import collect
+from lora_demo.ui.lessons import Lab, collect
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.runs import (
@@ -25,7 +25,7 @@ from lora_demo.ui.runs import (
     WATCH,
     cut_short_note,
     failed_note,
-    stop_job,
+    stop_jobs,
     waiting_note,
 )
 from lora_demo.ui.settings import Settings, recipes
@@ -47,7 +47,7 @@ element.addEventListener("keydown", choose);
 
 @dataclass(frozen=True)
 class Experiments:
-    watched: gr.State  # the job under way
+    watched: gr.State  # what the lab does
     view: View
     chosen: Dependency  # makes one of the trainings the current LoRA
 
@@ -78,65 +78,65 @@ def build_experiments(
     watched = gr.State(None)
 
     def on_lab(values: dict) -> tuple:
-        """Values by component. Puts the job in line."""
+        """Values by component. Puts a job in line for each worker."""
+        from lora_demo.lab import variants
+
         me = values[visitor]
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
-            arguments = labelled, spec, recipes(spec.model_name), unrelated
-            job = Job(partial(collect, me, arguments), me)
-            me.lab_job = DESK.submit(job, instead_of=me.lab_job)
+            shares = DESK.shares(variants(spec, recipes(spec.model_name)))
+            works = [partial(collect, me, (labelled, share, unrelated)) for share in shares]
+            jobs = [Job(work, me) for work in works]
+            DESK.submit_all(jobs, instead_of=me.lab.jobs if me.lab else ())
         except LoraDemoError as error:
             return problem(error), gr.skip()
-        return waiting_note(me.lab_job), me.lab_job
+        me.lab = Lab(jobs, sum(map(len, shares)))
+        return waiting_note(jobs[0]), me.lab
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     shown = [status, start, stop]
     start.click(on_lab, inputs, [status, watched], **WATCH, **QUIET)
-    stop.click(lambda me: stop_job(me.lab_job), visitor, stop, queue=False, **QUIET)
+    stop.click(lambda me: stop_jobs(*me.lab.jobs), visitor, stop, queue=False, **QUIET)
     done = watched.change(_watch, [visitor, watched], [*shown, table], **WATCH, **QUIET)
     view = View(_show, [visitor], [table, save])
     draw_after(done, view)
     return Experiments(watched, view, table.click(_use, visitor, status, **QUIET))
 
 
-async def _watch(me: Visitor, job: Job) -> AsyncIterator[tuple]:
+async def _watch(me: Visitor, lab: Lab) -> AsyncIterator[tuple]:
     """Yields what becomes of status, buttons and table."""
     told, drawn, buttons = None, None, BUSY
-    async for _ in follow(job):
+    async for _ in follow(*lab.jobs):
         VISITORS.keep(me)
-        status, results = _lab_note(job), me.results
-        if not job.done.is_set() and (status, results) != (told, drawn):
+        status, results = _lab_note(lab), me.results
+        if (status, results) != (told, drawn):
             yield status, *buttons, results_view(results) if results is not drawn else gr.skip()
             told, drawn, buttons = status, results, UNCHANGED
-    yield _end_note(job), *IDLE, gr.skip()
+    yield _end_note(lab), *IDLE, gr.skip()
 
 
-def _lab_note(job: Job) -> str:
+def _lab_note(lab: Lab) -> str:
     from lora_demo.jobs import Experiment
 
-    made = job.newest
-    if not isinstance(made, Experiment):
-        return progress_note(made) if made else waiting_note(job)
-    recipe = f"{SHORT[made.spec.placement]}, rank {made.spec.rank}"
-    share = (made.number - 1) / made.total
-    return note(f"Training {made.number} of {made.total}: {recipe}{bar(share)}", "busy")
+    steps = [job.newest for job in lab.jobs if job.newest and not job.done.is_set()]
+    now = [step.spec for step in steps if isinstance(step, Experiment)]
+    if not now:
+        return progress_note(steps[0]) if steps else waiting_note(lab.jobs[0])
+    recipes = " and ".join(f"{SHORT[spec.placement]}, rank {spec.rank}" for spec in now)
+    text = f"{lab.finished} of {lab.trainings} trainings are done. Now: {recipes}"
+    return note(f"{text}{bar(lab.finished / lab.trainings)}", "busy")
 
 
-def _end_note(job: Job) -> str:
-    from lora_demo.jobs import Experiment
-    from lora_demo.lab import Result
-
-    made = job.newest
-    if job.error:
-        return failed_note(job.error)
-    if not isinstance(made, Experiment):
-        return note("Stopped while looking at the pictures." if made else "Stopped.")
-    count = made.number - (not isinstance(made.step, Result))
-    lead = "Done" if count == made.total else "Stopped"
-    text = f"<b>{lead}:</b> {count} of {made.total} trainings of the lab are in the table."
-    return cut_short_note(job) + note(text)
+def _end_note(lab: Lab) -> str:
+    for job in lab.jobs:
+        if job.error:
+            return failed_note(job.error)
+    lead = "Done" if lab.finished == lab.trainings else "Stopped"
+    text = f"{lab.finished} of {lab.trainings} trainings of the lab are in the table."
+    why = "".join({cut_short_note(job) for job in lab.jobs})
+    return why + note(f"<b>{lead}:</b> {text}")
 
 
 def _show(me: Visitor) -> tuple[str, dict]:

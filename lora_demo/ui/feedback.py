@@ -1,10 +1,9 @@
 """What the visitor is told and how often; and what the visitor sends, checked."""
 
 import secrets
-import shutil
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +12,7 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 
 from lora_demo.errors import LoraDemoError
-from lora_demo.limits import KEEP_SECONDS
+from lora_demo.leftovers import delete_old
 from lora_demo.long_work import SHOW_SECONDS
 
 # For every event: no spinner over what it changes, and no endpoint for clients.
@@ -62,10 +61,7 @@ def new_folder() -> Path:
     Gradio forgets to delete what its API hands out, so older folders go here.
     """
     root = Path(get_upload_folder()) / "made"
-    for old in root.glob("*"):
-        with suppress(FileNotFoundError):  # another visitor may be first
-            if time.time() - old.stat().st_mtime > KEEP_SECONDS:
-                shutil.rmtree(old, ignore_errors=True)
+    delete_old(root.glob("*"))
     folder = root / secrets.token_hex(16)
     folder.mkdir(parents=True)
     return folder

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from lora_demo.long_work import Worker
+from lora_demo.long_work import Job, Worker
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.watch import log_training
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What was asked of the lab: each of the jobs does its share of the trainings."""
+
+    jobs: Sequence[Job]
+    trainings: int
+
+    @property
+    def finished(self) -> int:
+        """Of the trainings."""
+        from lora_demo.jobs import Experiment
+
+        newest = [job.newest for job in self.jobs]
+        return sum(step.finished for step in newest if isinstance(step, Experiment))
 
 
 def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
@@ -37,7 +54,7 @@ def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
 
 
 def collect(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
-    """The steps of the lab; what is found joins the visitor's other results."""
+    """The steps of one job of the lab; what is found joins the visitor's other results."""
     from lora_demo.jobs import Experiment, experiment
     from lora_demo.lab import Result
 

@@ -45,7 +45,7 @@ def build_app() -> gr.Blocks:
         trial.offer_when(pictures.everything, list(pictures.sets))
         kept = [network.in_use, pictures.gallery, pictures.class_name, alone, *settings.dials]
         kept += [trial.gallery, trial.chosen]
-        jobs = {"lesson_job": practice.watched, "lab_job": lab.watched}
+        jobs = {"lesson_job": practice.watched, "lab": lab.watched}
         for load in pictures.loads:
             keep_after(load.then, visitor, pictures.gallery)
         back = welcome_back(demo, visitor, greeting, secret, kept, jobs)

@@ -26,7 +26,7 @@ from lora_demo.ui.runs import (
     WATCH,
     cut_short_note,
     failed_note,
-    stop_job,
+    stop_jobs,
     waiting_note,
 )
 from lora_demo.ui.settings import Settings, build_settings
@@ -76,7 +76,7 @@ def build_practice(
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     shown = [status, start, stop]
     start.click(on_train, inputs, [status, tested, watched], **QUIET)
-    stop.click(lambda me: stop_job(me.lesson_job), visitor, stop, queue=False, **QUIET)
+    stop.click(lambda me: stop_jobs(me.lesson_job), visitor, stop, queue=False, **QUIET)
     ended = watched.change(_watch_training, [visitor, watched], [*shown, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)
     subject = [pictures.gallery, pictures.class_name]

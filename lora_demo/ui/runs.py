@@ -16,9 +16,10 @@ UNCHANGED = gr.skip(), gr.skip()  # an update costs the server more than all els
 WATCH = {"concurrency_limit": None, "concurrency_id": None}  # watchers only look and sleep
 
 
-def stop_job(job: Job | None) -> dict:
+def stop_jobs(*jobs: Job | None) -> dict:
     """What becomes of the button."""
-    DESK.stop(job)
+    for job in jobs:
+        DESK.stop(job)
     return gr.update(value="Stopping …", interactive=False)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
+from lora_demo.leftovers import delete
 from lora_demo.limits import KEEP_SECONDS, MAX_KEPT_BYTES, MAX_VISITOR_BYTES, MAX_VISITORS
 from lora_demo.long_work import Job
 from lora_demo.ui.feedback import uploaded
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lora_demo.adapters import Adapter
     from lora_demo.lab import Result
     from lora_demo.training import FitProgress
+    from lora_demo.ui.lessons import Lab
 
 LOG = logging.getLogger("lora_demo")
 LOOK_SECONDS = 60  # between two looks for what is to go
@@ -42,7 +44,7 @@ class Visitor:
     lesson: FitProgress | None = None  # the last training
     results: list[Result] = field(default_factory=list)
     lesson_job: Job | None = None
-    lab_job: Job | None = None
+    lab: Lab | None = None
     subject: tuple | None = None  # pictures and class of the last lesson
     page: dict = field(default_factory=dict)  # values by component, for after a reload
     files: set[Path] = field(default_factory=set)  # of this visitor, on disk
@@ -54,6 +56,11 @@ class Visitor:
         adapters = {self.adapter, *(result.adapter for result in self.results)} - {None}
         return sum(p.nbytes for adapter in adapters for p in adapter.parameters())
 
+    @property
+    def jobs(self) -> list[Job]:
+        """All that was asked last."""
+        return [*filter(None, [self.lesson_job]), *(self.lab.jobs if self.lab else ())]
+
     def add_result(self, result: Result) -> None:
         """The oldest ones go where it gets too many, or too large."""
         self.results = [*self.results, result][-MAX_RESULTS:]
@@ -64,7 +71,7 @@ class Visitor:
         """Files that are to go with the visitor; those of a kind take the place of earlier ones."""
         paths = list(paths)
         if kind:
-            _delete(self.made.get(kind, ()))
+            delete(self.made.get(kind, ()))
             self.made[kind] = paths
         for path in paths:
             with suppress(LoraDemoError):
@@ -87,13 +94,13 @@ class Visitor:
         """Nothing of it stays, neither in memory nor on disk, `but` files that others have, too."""
         from lora_demo.features import forget_features
 
-        for job in filter(None, (self.lesson_job, self.lab_job)):
+        for job in self.jobs:
             DESK.stop(job)
             job.done.wait(STEP_SECONDS)
         files = self.files - but
         if files:
             DESK.everywhere(forget_features, list(files))
-        _delete(files)
+        delete(files)
         vars(self).update(vars(Visitor()))
 
 
@@ -145,14 +152,6 @@ class Visitors:
                 self.trim()
             except Exception:  # whatever it was, the next time may be better
                 LOG.exception("old work could not be forgotten")
-
-
-def _delete(files: Iterable[Path]) -> None:
-    """And the folder of each, where nothing else is in it."""
-    for file in files:
-        with suppress(OSError):
-            file.unlink()
-            file.parent.rmdir()
 
 
 VISITORS = Visitors()  # of this process

@@ -75,13 +75,12 @@ def greeting_note(sent: str | None, me: Visitor) -> str:
             "What you did here before is gone: it is kept for an hour, and not longer than the "
             "app runs."
         )
-    jobs = [job for job in (me.lesson_job, me.lab_job) if job]
-    if not me.adapter and not jobs and not any(isinstance(v, list) for v in me.page.values()):
+    if not me.adapter and not me.jobs and not any(isinstance(v, list) for v in me.page.values()):
         return ""
     text = "<b>Welcome back.</b> Your pictures, your LoRA and its results are here again."
-    if any(not job.done.is_set() for job in jobs):
+    if any(not job.done.is_set() for job in me.jobs):
         text += " What you had started went on meanwhile, and still does."
-    elif jobs:
+    elif me.jobs:
         text += " What you had started has ended: see below how."
     return note(text, "good")
 

@@ -6,6 +6,7 @@
 import argparse
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -14,11 +15,13 @@ import ray
 
 from lora_demo.desk import Desk
 from lora_demo.images import LabelledImage
-from lora_demo.jobs import Experiment, experiment, teach
-from lora_demo.lab import Result, to_csv
+from lora_demo.jobs import teach
+from lora_demo.lab import to_csv, variants
 from lora_demo.long_work import Job, Worker, watch
 from lora_demo.ray_workers import ray_workers
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement
+from lora_demo.ui.lessons import collect
+from lora_demo.ui.visitors import Visitor
 from tests.benchmarks.load import draw, word
 from tests.benchmarks.rows import Row, at_least, at_most, show
 
@@ -45,25 +48,15 @@ def finish(jobs: list[Job]) -> None:
             raise job.error or RuntimeError(job.end)
 
 
-def lab(desk: Desk, folder: Path, parts: list[list[Placement]]) -> list[str]:
-    """Rows of the lab's table, less the times; each part is a job of its own."""
-    spec = AdapterSpec("efficientnet_lite0", class_names=(word(folder),))
+def lab(desk: Desk, folder: Path) -> set[str]:
+    """Rows of the lab's table, less the times, as the page has them made."""
+    me, spec = Visitor(), AdapterSpec("efficientnet_lite0", class_names=(word(folder),))
     pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
-    found: list[list[Result]] = [[] for _ in parts]
-
-    def collect(part: int, worker: Worker):
-        for step in worker(experiment, pictures, spec, parts[part], ()):
-            if isinstance(step, Experiment) and isinstance(step.step, Result):
-                found[part].append(step.step)
-            yield step
-
-    finish([desk.submit(Job(partial(collect, part))) for part in range(len(parts))])
-    rows = [
-        line.split(",")
-        for line in to_csv([result for part in found for result in part]).splitlines()
-    ]
-    timed = rows[0].index("seconds")
-    return [",".join(row[:timed] + row[timed + 1 :]) for row in rows]
+    shares = desk.shares(variants(spec, PLACEMENTS))
+    jobs = [Job(partial(collect, me, (pictures, share, ()))) for share in shares]
+    desk.submit_all(jobs)
+    finish(jobs)
+    return {to_csv([replace(result, seconds=0)]) for result in me.results}
 
 
 def main() -> None:
@@ -88,10 +81,8 @@ def main() -> None:
         each = [3 * count / took for took in taken.values()]
         print(f"trainings a second: {each[0]:.2f} with one actor, {each[1]:.2f} with two")
         rows.append(at_least("2 actors / 1: trainings a second", taken[two], taken[one], 1.8))
-        alone = lab(one, folders[0], [PLACEMENTS])
-        spread = lab(two, folders[0], [[placement] for placement in PLACEMENTS])
-        different = sum(a != b for a, b in zip(alone, spread, strict=True))
-        rows.append(at_most("the lab on 2 actors: rows that differ from 1", different, 0))
+        alone, shared = lab(one, folders[0]), lab(two, folders[0])
+        rows.append(at_most("the lab on 2 actors: rows that differ from 1", len(alone ^ shared), 0))
     show(rows)
     ray.shutdown()
 

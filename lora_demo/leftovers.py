@@ -1,0 +1,25 @@
+"""Files that are to go."""
+
+import shutil
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from lora_demo.limits import KEEP_SECONDS
+
+
+def delete(files: Iterable[Path]) -> None:
+    """And the folder of each, where nothing else is in it."""
+    for file in files:
+        with suppress(OSError):
+            file.unlink()
+            file.parent.rmdir()
+
+
+def delete_old(folders: Iterable[Path]) -> None:
+    """With all that is in them, those that nothing was put into for an hour."""
+    for folder in folders:
+        with suppress(FileNotFoundError):  # somebody else may be first
+            if time.time() - folder.stat().st_mtime > KEEP_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
