@@ -3,10 +3,8 @@
 import argparse
 import gc
 import logging
-import os
 
 from lora_demo.desk import DESK
-from lora_demo.own_process import OwnProcess
 from lora_demo.ui import LAUNCH, build_app, get_ready
 
 demo = build_app()
@@ -21,8 +19,6 @@ if __name__ == "__main__":
         from lora_demo.ray_workers import ray_workers
 
         DESK.employ(ray_workers(workers))
-    elif "SPACES_ZERO_GPU" not in os.environ:  # those cards are lent to this process alone
-        DESK.employ([OwnProcess()])
     demo.launch(**LAUNCH, prevent_thread_lock=True)
     get_ready()  # torch and the network, behind the page that is served by now
     gc.freeze()  # all that is here stays: to look through it for garbage stops the page for 0.5 s

@@ -1,6 +1,5 @@
 """A visitor's wishes as functions of files, so that any process or machine can do them."""
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -109,7 +108,6 @@ def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
     model = load_model(model_name)
     class_prototypes(model)
     read_others(model, unrelated, with_pixels=False)
-    gc.freeze()  # all that is here stays: to look through it for garbage takes 0.35 s
     yield model.title
 
 

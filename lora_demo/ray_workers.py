@@ -3,27 +3,60 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from lora_demo.actors import Actor, ActorWorker, Answer, LostError
+from lora_demo.actors import Actor, Answer
 from lora_demo.errors import LoraDemoError
-from lora_demo.parcels import carried, pack
+from lora_demo.parcels import pack
 
+TRIES = 2  # of a run whose actor was lost
 PATIENCE_SECONDS = 60  # with an actor that is being started again, and with a step
 
 
-class RayWorker(ActorWorker):
+class LostError(Exception):
+    """The actor is gone, and its runs with it; a new one has taken its place."""
+
+
+class RayWorker:
     """Ray starts a lost actor again, on another machine where its own is gone."""
 
     def __init__(self, actor: object):
         self.actor = actor
 
     def __call__(self, function: Callable[..., Iterator], *arguments: object) -> Iterator:
-        return super().__call__(carried, pack((function, arguments)))
+        """The steps; from the first again where the actor was lost, which happens once at most."""
+        parcel = pack((function, arguments))
+        for _ in range(TRIES):
+            with suppress(LostError):
+                yield from self._run(parcel)
+                return
+        raise LoraDemoError("The computer that worked on it was lost, twice. Try again.")
 
-    def ask(self, method: str, *arguments: object) -> Answer | None:
+    def _run(self, parcel: bytes) -> Iterator:
+        key, over = uuid.uuid4().hex, False
+        try:
+            answer = self._ask("begin", key, parcel)
+            while not over:
+                if answer is None:
+                    raise LostError("Another actor has taken its place, and knows no such run.")
+                news, over = answer
+                for step in map(pickle.loads, news):
+                    if isinstance(step, Exception):
+                        raise step
+                    yield step
+                answer = None if over else self._ask("look", key)
+        finally:
+            if not over:
+                with suppress(LostError):
+                    self._ask("end", key)  # then it is free
+
+    def _ask(self, method: str, *arguments: object) -> Answer | None:
+        """What that method of the actor returns."""
         import ray
         from ray.exceptions import GetTimeoutError, RayActorError
 

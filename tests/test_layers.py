@@ -33,9 +33,8 @@ ROOMS = [
     "jobs",
     "long_work",
     "desk",
-    "actors",
-    "own_process",
     "parcels",
+    "actors",
     "ray_workers",
     "adapter_files",
 ]

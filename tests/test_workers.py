@@ -2,13 +2,12 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,46 +17,54 @@ from gradio_client import Client, handle_file
 
 from lora_demo import AdapterSpec, LabelledImage, LoraDemoError, TrainingSettings, compare
 from lora_demo import read_features as read_here
-from lora_demo.actors import ActorWorker
 from lora_demo.desk import Desk, work_here
 from lora_demo.features import forget_features, read_features
 from lora_demo.jobs import Experiment, answer, assess, experiment, teach
 from lora_demo.lab import Result, variants
+from lora_demo.limits import KEEP_SECONDS
 from lora_demo.long_work import STOPPED, Job, Worker, watch
-from lora_demo.own_process import OwnProcess
-from lora_demo.ray_workers import ray_workers
+from lora_demo.parcels import PREFIX
+from lora_demo.ray_workers import RayWorker, ray_workers
 from lora_demo.training import FitProgress
 from lora_demo.ui.lessons import Lab, collect
 from lora_demo.ui.visitors import Visitor
-from tests.benchmarks.speed_app import ROOT, family, started
+from tests.benchmarks.speed_app import ROOT, started
 
 SPEC = AdapterSpec("efficientnet_lite0", "head", 4, 3, ("goldfish",))
 SOMEBODY = threading.Event()  # anything that can be told apart
 LONG = (replace(SPEC, placement="pixels"), TrainingSettings(1000), [])
 
 
-@dataclass(frozen=True)
-class Hired:
-    worker: ActorWorker
-    lose: Callable[[], None]  # ends its process
+@pytest.fixture(scope="module")
+def worker() -> Iterator[RayWorker]:
+    ray = pytest.importorskip("ray")
+    [worker] = ray_workers("1", threads=1)
+    yield worker
+    ray.shutdown()
 
 
-@pytest.fixture(scope="module", params=["own process", "ray"])
-def hired(request) -> Iterator[Hired]:
-    if request.param == "ray":
-        ray = pytest.importorskip("ray")
-        [worker] = ray_workers("1", threads=1)
-        yield Hired(worker, lambda: ray.kill(worker.actor, no_restart=False))
-        ray.shutdown()
-    else:
-        worker = OwnProcess()
-        yield Hired(worker, lambda: worker.process.kill())
-        worker.end()
+def lose(worker: RayWorker) -> None:
+    """Ends its process."""
+    import ray
+
+    ray.kill(worker.actor, no_restart=False)
 
 
-@pytest.fixture
-def worker(hired) -> ActorWorker:
-    return hired.worker
+def actors_of(app: int) -> list[int]:
+    """The processes of the Ray actors that an app has started."""
+
+    def parent(process: int) -> int:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            process = number = int(path.parent.name)
+            if path.read_bytes().startswith(b"ray::Actor"):
+                while number not in (app, 0):
+                    number = parent(number)
+                found += [process] if number == app else []
+    return found
 
 
 @pytest.fixture
@@ -66,7 +73,7 @@ def lesson(goldfish):
 
 
 def arrived() -> set[Path]:
-    return set(Path(tempfile.gettempdir()).glob("lora-demo-*"))
+    return set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
 
 
 def practising(job: Job) -> None:
@@ -204,61 +211,54 @@ def test_what_a_visitor_wants_forgotten_is_forgotten_there(worker, goldfish, tmp
     assert desk.ask(SOMEBODY, in_memory, [mine]) == 0
 
 
-def test_a_lost_worker_is_replaced_and_its_run_repeated_with_the_same_result(hired, lesson):
-    *_, undisturbed = hired.worker(teach, *lesson)
-    steps = hired.worker(teach, *lesson)
+def test_a_lost_worker_is_replaced_and_its_run_repeated_with_the_same_result(worker, lesson):
+    *_, undisturbed = worker(teach, *lesson)
+    steps = worker(teach, *lesson)
     next(steps)
 
-    hired.lose()
+    lose(worker)
 
     *_, repeated = steps
     assert repeated.final_loss == undisturbed.final_loss
     assert torch.equal(repeated.adapter.lora.B, undisturbed.adapter.lora.B)
 
 
-def test_a_run_that_is_lost_twice_ends_in_words(hired, goldfish):
-    lost = 0
+def test_a_run_that_is_lost_twice_ends_in_words(worker, goldfish):
+    lost = []
 
-    def lose(steps):
-        nonlocal lost
-        for step in steps:
-            if step.points and lost < 2:
-                hired.lose()
-                lost += 1
+    def lose_twice():
+        for step in worker(teach, goldfish, *LONG):
+            if step.points and len(lost) < 2:
+                lose(worker)
+                lost.append(step)
 
     with pytest.raises(LoraDemoError, match="was lost, twice"):
-        lose(hired.worker(teach, goldfish, *LONG))
+        lose_twice()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="looks for the process by its number")
-def test_the_process_ends_with_the_app_however_that_ends():
-    script = (
-        "import os, signal; from lora_demo.own_process import OwnProcess; own = OwnProcess(); "
-        "own.ask('look', ''); print(own.process.pid, flush=True); os.kill(os.getpid(), 9)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    number = int(done.stdout)
+def test_the_files_of_a_lost_run_go_after_an_hour(worker):
+    old, new = (Path(tempfile.mkdtemp(prefix=PREFIX)) for _ in range(2))
+    (old / "picture.png").write_bytes(b"of somebody")
+    os.utime(old, (time.time() - KEEP_SECONDS - 60,) * 2)
 
-    for _ in range(100):
-        try:
-            os.kill(number, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"{number} is still there")
+    assert list(worker(range, 3)) == [2]
+
+    assert (old.exists(), new.exists()) == (False, True)
+    new.rmdir()
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for the worker in /proc")
 def test_a_training_survives_the_loss_of_the_apps_worker(goldfish, tmp_path):
     pictures = [handle_file(picture.path) for picture in goldfish]
-    with started(ROOT / "app.py", GRADIO_TEMP_DIR=str(tmp_path)) as (process, url, _):
+    with started(ROOT / "app.py", "--workers", "1", GRADIO_TEMP_DIR=str(tmp_path)) as app:
+        process, url, _ = app
         client = Client(url, verbose=False)
         training = client.submit(pictures, "goldfish", epochs=100, api_name="/train")
         while not any(summary["losses"] for summary, _ in training.outputs()):
             time.sleep(0.05)
-        [_, worker] = family(process.pid)
+        [actor] = actors_of(process.pid)
 
-        os.kill(worker, 9)
+        os.kill(actor, 9)
 
         summary, adapter = training.result(120)
         answers = client.predict(pictures[0], handle_file(adapter), api_name="/compare")

@@ -24,7 +24,7 @@ from lora_demo.jobs import teach
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement
 from lora_demo.words import CATEGORIES
 from tests.benchmarks.rows import Row, at_most, show
-from tests.benchmarks.speed_app import ROOT, family, megabytes, started
+from tests.benchmarks.speed_app import ROOT, megabytes, started
 from tests.benchmarks.visit import Visit
 from tests.conftest import DATA
 
@@ -268,9 +268,7 @@ async def many(
 
 
 async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> list[Row]:
-    """Twenty visitors in turns, each time with new pictures. The page's process and the worker's
-    are counted together.
-    """
+    """Twenty visitors in turns, each time with new pictures."""
     after: dict[int, float] = {}
     async with httpx.AsyncClient(base_url=url, timeout=600) as http:
         config = (await http.get("config")).json()
@@ -282,9 +280,8 @@ async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> l
             await add_pictures(visit, folders[number - 1])
             await train(visit)
             if number in (20, count) or not number % 100:
-                each = [megabytes("VmRSS", one) for one in family(process)]
-                after[number] = sum(each)
-                print(f"after {number} trainings: {', '.join(map(str, each))} MB", flush=True)
+                after[number] = megabytes("VmRSS", process)
+                print(f"after {number} trainings: {after[number]:.0f} MB", flush=True)
     return [at_most(f"MB after {count} trainings / after 20", after[count], 1.05, after[20])]
 
 

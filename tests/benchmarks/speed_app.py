@@ -54,24 +54,15 @@ def megabytes(field: str, process: int | str = "self") -> float:
     return int(re.search(rf"{field}:\s+(\d+) kB", status)[1]) / 1000
 
 
-def family(process: int) -> list[int]:
-    """A process and its children: the app, and its worker."""
-    children = Path(f"/proc/{process}/task/{process}/children").read_text()
-    return [process, *map(int, children.split())]
-
-
 @contextmanager
 def watched(process: int) -> Iterator[dict[str, float]]:
-    """The peaks of a process and its children while the work lasts: `all`, in which a mapped file
-    counts for each that reads it, and `private`; looked at 50 times a second.
-    """
-    peaks, over, processes = {"all": 0.0, "private": 0.0}, threading.Event(), family(process)
+    """The peaks of a process while the work lasts: `all`, and `private`, looked at 50 times a s."""
+    peaks, over = {"all": 0.0, "private": 0.0}, threading.Event()
 
     def look() -> None:
         while not over.wait(0.02):
-            peaks["all"] = sum(megabytes("VmHWM", one) for one in processes)
-            private = sum(megabytes("RssAnon", one) for one in processes)
-            peaks["private"] = max(peaks["private"], private)
+            peaks["all"] = megabytes("VmHWM", process)
+            peaks["private"] = max(peaks["private"], megabytes("RssAnon", process))
 
     watcher = threading.Thread(target=look)
     watcher.start()
@@ -88,7 +79,9 @@ def run_python(source: str, *arguments: object) -> str:
 
 
 @contextmanager
-def started(script: Path, **variables: str) -> Iterator[tuple[subprocess.Popen, str, float]]:
+def started(
+    script: Path, *arguments: str, **variables: str
+) -> Iterator[tuple[subprocess.Popen, str, float]]:
     """The process, its address, and the seconds until its page answered."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -96,9 +89,8 @@ def started(script: Path, **variables: str) -> Iterator[tuple[subprocess.Popen, 
     settings = {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False", **variables}
     before = time.perf_counter()
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(
-        [sys.executable, script], cwd=ROOT, env=os.environ | settings, **quiet
-    )
+    command = [sys.executable, script, *arguments]
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, **quiet)
     try:
         while process.poll() is None:
             try:
