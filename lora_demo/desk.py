@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 
 from lora_demo.errors import LoraDemoError
+from lora_demo.leftovers import give_back_memory
 from lora_demo.limits import MAX_WAITING
 from lora_demo.long_work import STOPPED, Job, Worker
 
@@ -111,6 +112,8 @@ class Desk:
                 with self._changed:
                     self._waiting.append(job)
                     self._changed.notify_all()
+            elif self._for(number) is None:  # nobody waits
+                give_back_memory()
 
     def _for(self, number: int) -> Job | None:
         """Who is next at this worker."""

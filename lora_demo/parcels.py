@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from lora_demo.leftovers import delete_old
+from lora_demo.leftovers import delete_old, give_back_memory
 from lora_demo.limits import MAX_LORA_BYTES
 
 PREFIX = "lora-demo-"
@@ -39,6 +39,7 @@ def carried(parcel: bytes) -> Iterator:
         _arrivals.folder = folder
         function, arguments = pickle.loads(parcel)
         yield from function(*arguments)
+    give_back_memory()
 
 
 def _unpack(name: str, data: bytes) -> Path:

@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -166,3 +167,20 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+
+def ray_actors_below(ancestor: int) -> set[int]:
+    """The processes of Ray actors that a process has started."""
+
+    def parent(process: int) -> int:
+        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended meanwhile
+            actor = number = int(path.parent.name)
+            if path.read_bytes().startswith(b"ray::Actor"):
+                while number not in (ancestor, 0):
+                    number = parent(number)
+                found |= {actor} if number == ancestor else set()
+    return found

@@ -6,7 +6,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from lora_demo.training import FitProgress
 from lora_demo.ui.lessons import Lab, collect
 from lora_demo.ui.visitors import Visitor
 from tests.benchmarks.speed_app import ROOT, started
+from tests.conftest import ray_actors_below
 
 SPEC = AdapterSpec("efficientnet_lite0", "head", 4, 3, ("goldfish",))
 SOMEBODY = threading.Event()  # anything that can be told apart
@@ -48,23 +48,6 @@ def lose(worker: RayWorker) -> None:
     import ray
 
     ray.kill(worker.actor, no_restart=False)
-
-
-def actors_of(app: int) -> list[int]:
-    """The processes of the Ray actors that an app has started."""
-
-    def parent(process: int) -> int:
-        return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
-
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        with suppress(OSError):
-            process = number = int(path.parent.name)
-            if path.read_bytes().startswith(b"ray::Actor"):
-                while number not in (app, 0):
-                    number = parent(number)
-                found += [process] if number == app else []
-    return found
 
 
 @pytest.fixture
@@ -256,7 +239,7 @@ def test_a_training_survives_the_loss_of_the_apps_worker(goldfish, tmp_path):
         training = client.submit(pictures, "goldfish", epochs=100, api_name="/train")
         while not any(summary["losses"] for summary, _ in training.outputs()):
             time.sleep(0.05)
-        [actor] = actors_of(process.pid)
+        [actor] = ray_actors_below(process.pid)
 
         os.kill(actor, 9)
 
