@@ -39,7 +39,7 @@ def test_a_lost_node_costs_one_repeat_with_the_same_result(cluster, goldfish, tm
         def two_trainings() -> list[Job]:
             """At work at the same time, on a node each."""
             both = [
-                client.submit(pictures, "goldfish", epochs=200, seed=seed, api_name="/train")
+                client.submit(pictures, "goldfish", epochs=60, seed=seed, api_name="/train")
                 for seed in range(2)
             ]
             while not all(job.outputs() and job.outputs()[-1][0]["losses"] for job in both):

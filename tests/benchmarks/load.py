@@ -267,12 +267,14 @@ async def many(
     ]
 
 
-async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> list[Row]:
-    """Twenty visitors in turns, each time with new pictures."""
+async def in_a_row(
+    url: str, folders: list[Path], count: int, process: int, visitors: int
+) -> list[Row]:
+    """The visitors in turns, each time with new pictures; they keep up to 48 LoRAs each."""
     after: dict[int, float] = {}
     async with httpx.AsyncClient(base_url=url, timeout=600) as http:
         config = (await http.get("config")).json()
-        visits = [Visit(http, config) for _ in range(20)]
+        visits = [Visit(http, config) for _ in range(visitors)]
         for visit in visits:
             await visit.open()
         for number in range(1, count + 1):
@@ -282,7 +284,8 @@ async def in_a_row(url: str, folders: list[Path], count: int, process: int) -> l
             if number in (20, count) or not number % 100:
                 after[number] = megabytes("VmRSS", process)
                 print(f"after {number} trainings: {after[number]:.0f} MB", flush=True)
-    return [at_most(f"MB after {count} trainings / after 20", after[count], 1.05, after[20])]
+    name = f"MB after {count} trainings of {visitors} visitors / after 20"
+    return [at_most(name, after[count], 1.05, after[20])]
 
 
 def main() -> None:
@@ -297,9 +300,11 @@ def main() -> None:
         several = cores(folder / "pictures")  # before the app has something to do
         with started(ROOT / "app.py", GRADIO_TEMP_DIR=str(folder / "many")) as (_, url, _):
             rows += asyncio.run(many(url, folders, asked.visitors, folder, several))
-        if asked.trainings:
-            with started(ROOT / "app.py", GRADIO_TEMP_DIR=str(folder / "row")) as (process, url, _):
-                rows += asyncio.run(in_a_row(url, folders, asked.trainings, process.pid))
+        for visitors in (1, 20) if asked.trainings else ():
+            own = folder / f"row-{visitors}"
+            with started(ROOT / "app.py", GRADIO_TEMP_DIR=str(own)) as (process, url, _):
+                row = in_a_row(url, folders, asked.trainings, process.pid, visitors)
+                rows += asyncio.run(row)
     show(rows)
 
 
