@@ -57,7 +57,7 @@ class Desk:
         with self._changed:
             if not self._workers:
                 self.employ([work_here])
-            if len(self._waiting) >= MAX_WAITING:
+            if len(self._waiting) + len(jobs) > MAX_WAITING:
                 raise LoraDemoError(
                     f"The room is full: {MAX_WAITING} others are waiting. Try again in a minute."
                 )
@@ -112,15 +112,16 @@ class Desk:
                 with self._changed:
                     self._waiting.append(job)
                     self._changed.notify_all()
-            elif self._for(number) is None:  # nobody waits
+            del job  # it may be the last that holds a visitor's work
+            if self._for(number) is None:  # nobody waits
                 give_back_memory()
 
     def _for(self, number: int) -> Job | None:
         """Who is next at this worker."""
 
         def rank(job: Job) -> tuple[bool, ...]:
-            at_home = self._homes.get(job.owner, number) == number
-            return not job.stopped.is_set(), job.is_left, not at_home  # stopped: takes no time
+            home = self._begun.get(job, self._homes.get(job.owner, number))
+            return not job.stopped.is_set(), job.is_left, home != number  # stopped: takes no time
 
         free = (job for job in self._waiting if self._begun.get(job, number) == number)
         return min(free, key=rank, default=None)

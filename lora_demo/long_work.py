@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from lora_demo.errors import LoraDemoError
+from lora_demo.errors import LoraDemoError, bare
 from lora_demo.limits import MAX_AWAY_SECONDS, MAX_JOB_SECONDS
 
 Worker = Callable[..., Iterator]  # worker(function, *arguments): the steps of that function
@@ -27,7 +27,7 @@ class Job:
 
     def __init__(self, work: Callable[[Worker], Iterator], owner: object = None):
         self.work = work
-        self.owner = owner or self
+        self._owner = owner
         self.newest: object = None  # the last step; None before the first
         self.error: Exception | None = None
         self.end: str = ""  # why it ended before its last step: one of the three above
@@ -36,6 +36,10 @@ class Job:
         self.seconds = 0.0  # of work
         self.looked_at = time.monotonic()
         self._steps: Iterator | None = None
+
+    @property
+    def owner(self) -> object:
+        return self._owner or self
 
     @property
     def is_left(self) -> bool:
@@ -57,10 +61,10 @@ class Job:
                 if self.seconds - earlier > TURN_SECONDS and others_wait():
                     return
         except LoraDemoError as error:
-            self.error = error
+            self.error = bare(error)
         except Exception as error:  # whatever it was, the worker goes on with the next job
             LOG.exception("a job failed")
-            self.error = error
+            self.error = bare(error)
         self.finish()
 
     def finish(self) -> None:

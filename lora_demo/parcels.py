@@ -38,8 +38,10 @@ def carried(parcel: bytes) -> Iterator:
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
         _arrivals.folder = folder
         function, arguments = pickle.loads(parcel)
-        yield from function(*arguments)
-    give_back_memory()
+        try:
+            yield from function(*arguments)
+        finally:
+            give_back_memory()
 
 
 def _unpack(name: str, data: bytes) -> Path:

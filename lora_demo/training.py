@@ -10,7 +10,7 @@ import torch
 from lora_demo.adapters import Adapter, check_examples, new_adapter
 from lora_demo.backbones import FrozenModel
 from lora_demo.descent import descend, descend_guarded
-from lora_demo.errors import DivergedError, ImageError, LoraDemoError
+from lora_demo.errors import DivergedError, ImageError, LoraDemoError, bare
 from lora_demo.features import FeatureSet, label_features, read_features
 from lora_demo.images import LabelledImage
 from lora_demo.limits import MAX_PICTURES
@@ -103,7 +103,7 @@ def read_examples(
             features.append(read_features(model, picture.path, with_pixels))
             labels.append(words.index(find_category(picture.label, words)))
         except ImageError as error:
-            refused.append(error)
+            refused.append(bare(error))
         progress = replace(
             progress,
             pictures_read=len(features),

@@ -43,6 +43,7 @@ def test_a_lost_node_costs_one_repeat_with_the_same_result(cluster, goldfish, tm
                 for seed in range(2)
             ]
             while not all(job.outputs() and job.outputs()[-1][0]["losses"] for job in both):
+                assert not any(job.done() for job in both)
                 time.sleep(0.05)
             return both
 
@@ -52,6 +53,7 @@ def test_a_lost_node_costs_one_repeat_with_the_same_result(cluster, goldfish, tm
 
         cluster.remove_node(node, allow_graceful=False)
 
+        assert not any(job.done() for job in disturbed)
         repeated = [job.result(300)[0]["losses"] for job in disturbed]
         after = ray_actors_below(os.getpid())
     assert len(before) == len(after) == 2

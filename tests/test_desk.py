@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from functools import partial
 from itertools import count
 
@@ -20,6 +21,14 @@ from lora_demo.long_work import AWAY, OUT_OF_TIME, STOPPED, Job, watch
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
+
+
+def gone(thing: weakref.ref) -> bool:
+    for _ in range(100):
+        if thing() is None:
+            return True
+        time.sleep(0.02)
+    return False
 
 
 class Gate:
@@ -53,6 +62,31 @@ def test_jobs_are_done_one_after_the_other_in_the_order_of_the_line(desk):
     assert all(job.done.wait(10) for job in jobs)
     assert began == [0, 0, 1, 1, 2, 2, 3, 3]
     assert [job.newest for job in jobs] == [2] * 4
+
+
+def test_nothing_holds_what_a_job_worked_on(desk):
+    class Thing:
+        pass
+
+    things = []
+
+    def fail(worker):
+        thing = Thing()
+        things.append(weakref.ref(thing))
+        try:
+            yield "step"
+            raise ValueError("inside")
+        except ValueError as error:
+            raise LoraDemoError("failed") from error
+
+    job = desk.submit(Job(fail))
+    assert job.done.wait(10)
+    job_itself = weakref.ref(job)
+
+    assert str(job.error) == "failed"
+    assert gone(things[0])
+    del job
+    assert gone(job_itself)  # the worker, idle now, has let go of it, too
 
 
 def test_everybody_who_waits_has_a_place(desk):

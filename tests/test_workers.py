@@ -25,7 +25,7 @@ from lora_demo.long_work import STOPPED, Job, Worker, watch
 from lora_demo.parcels import PREFIX
 from lora_demo.ray_workers import RayWorker, ray_workers
 from lora_demo.training import FitProgress
-from lora_demo.ui.lessons import Lab, collect
+from lora_demo.ui.lessons import start_lab
 from lora_demo.ui.visitors import Visitor
 from tests.benchmarks.speed_app import ROOT, started
 from tests.conftest import ray_actors_below
@@ -61,6 +61,7 @@ def arrived() -> set[Path]:
 
 def practising(job: Job) -> None:
     while not isinstance(job.newest, FitProgress) or not job.newest.points:
+        assert not job.done.is_set()
         time.sleep(0.01)
 
 
@@ -121,13 +122,17 @@ def test_the_lab_gives_each_result_once(worker, goldfish):
 
 def test_a_lab_that_two_workers_share_finds_what_one_finds(worker, goldfish):
     def found(workers: list[Worker]) -> dict:
-        desk, me = Desk(), Visitor()
-        desk.employ(workers)
-        shares = desk.shares(variants(SPEC, ["guarded", "head"]))
-        jobs = [Job(partial(collect, me, (goldfish, share, []))) for share in shares]
-        desk.submit_all(jobs)
-        assert all(job.done.wait(120) and not job.error for job in jobs)
-        assert Lab(jobs, len(me.results)).finished == len(me.results) == 12
+        desk, me, busy = Desk(), Visitor(), set()
+
+        def seen(one: Worker, *asked) -> Iterator:
+            busy.add(one)
+            return one(*asked)
+
+        desk.employ([partial(seen, one) for one in workers])
+        lab = start_lab(me, desk, goldfish, variants(SPEC, ["guarded", "head"]), [])
+        assert all(job.done.wait(120) and not job.error for job in lab.jobs)
+        assert busy == set(workers)
+        assert lab.finished == lab.trainings == len(me.results) == 12
         rows = [(result.adapter.spec, result) for result in me.results]
         return {(s.placement, s.rank): (r.adapted, r.final_loss) for s, r in rows}
 
@@ -238,6 +243,7 @@ def test_a_training_survives_the_loss_of_the_apps_worker(goldfish, tmp_path):
         client = Client(url, verbose=False)
         training = client.submit(pictures, "goldfish", epochs=100, api_name="/train")
         while not any(summary["losses"] for summary, _ in training.outputs()):
+            assert not training.done()
             time.sleep(0.05)
         [actor] = ray_actors_below(process.pid)
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
 
 import gradio as gr
 from gradio.events import Dependency
 
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
-from lora_demo.long_work import Job, follow
+from lora_demo.long_work import follow
 from lora_demo.specs import RANKS
 from lora_demo.ui.feedback import QUIET, new_folder
 from lora_demo.ui.labels import taught_words, to_labelled
-from lora_demo.ui.lessons import Lab, collect
+from lora_demo.ui.lessons import Lab, start_lab
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.runs import (
@@ -86,19 +85,16 @@ def build_experiments(
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
-            shares = DESK.shares(variants(spec, recipes(spec.model_name)))
-            works = [partial(collect, me, (labelled, share, unrelated)) for share in shares]
-            jobs = [Job(work, me) for work in works]
-            DESK.submit_all(jobs, instead_of=me.lab.jobs if me.lab else ())
+            specs = variants(spec, recipes(spec.model_name))
+            lab = start_lab(me, DESK, labelled, specs, unrelated)
         except LoraDemoError as error:
             return problem(error), gr.skip()
-        me.lab = Lab(jobs, sum(map(len, shares)))
-        return waiting_note(jobs[0]), me.lab
+        return waiting_note(lab.jobs[0]), lab
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     shown = [status, start, stop]
     start.click(on_lab, inputs, [status, watched], **WATCH, **QUIET)
-    stop.click(lambda me: stop_jobs(*me.lab.jobs), visitor, stop, queue=False, **QUIET)
+    stop.click(lambda lab: stop_jobs(*lab.jobs), watched, stop, queue=False, **QUIET)
     done = watched.change(_watch, [visitor, watched], [*shown, table], **WATCH, **QUIET)
     view = View(_show, [visitor], [table, save])
     draw_after(done, view)
@@ -120,10 +116,11 @@ async def _watch(me: Visitor, lab: Lab) -> AsyncIterator[tuple]:
 def _lab_note(lab: Lab) -> str:
     from lora_demo.jobs import Experiment
 
-    steps = [job.newest for job in lab.jobs if job.newest and not job.done.is_set()]
+    going_on = [job for job in lab.jobs if not job.done.is_set()] or lab.jobs
+    steps = [job.newest for job in going_on if job.newest]
     now = [step.spec for step in steps if isinstance(step, Experiment)]
     if not now:
-        return progress_note(steps[0]) if steps else waiting_note(lab.jobs[0])
+        return progress_note(steps[0]) if steps else waiting_note(going_on[0])
     recipes = " and ".join(f"{SHORT[spec.placement]}, rank {spec.rank}" for spec in now)
     text = f"{lab.finished} of {lab.trainings} trainings are done. Now: {recipes}"
     return note(f"{text}{bar(lab.finished / lab.trainings)}", "busy")

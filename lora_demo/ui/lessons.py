@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+from lora_demo.desk import Desk
+from lora_demo.images import LabelledImage
 from lora_demo.long_work import Job, Worker
+from lora_demo.specs import AdapterSpec
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.watch import log_training
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lab:
     """What was asked of the lab: each of the jobs does its share of the trainings."""
 
@@ -24,6 +29,21 @@ class Lab:
 
         newest = [job.newest for job in self.jobs]
         return sum(step.finished for step in newest if isinstance(step, Experiment))
+
+
+def start_lab(
+    me: Visitor,
+    desk: Desk,
+    pictures: Sequence[LabelledImage],
+    specs: Sequence[AdapterSpec],
+    unrelated: Sequence[Path],
+) -> Lab:
+    """In the place of an earlier one. Raises `LoraDemoError` where the line is full."""
+    shares = desk.shares(specs)
+    jobs = [Job(partial(collect, me, (pictures, share, unrelated))) for share in shares]
+    desk.submit_all(jobs, instead_of=me.lab.jobs if me.lab else ())
+    me.lab = Lab(jobs, len(specs))
+    return me.lab
 
 
 def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
@@ -56,12 +76,13 @@ def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
 def collect(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
     """The steps of one job of the lab; what is found joins the visitor's other results."""
     from lora_demo.jobs import Experiment, experiment
-    from lora_demo.lab import Result
 
-    collected = 0  # what a worker was lost with is begun anew
+    newest, collected = None, 0
     for made in worker(experiment, *arguments):
-        found = isinstance(made, Experiment) and isinstance(made.step, Result)
-        if found and made.number > collected:
+        finished = made.finished if isinstance(made, Experiment) else 0
+        if finished > collected:
             me.add_result(made.step)
-            collected = made.number
-        yield made
+            collected = finished
+        if finished == collected:  # else a worker was lost, and it was begun anew
+            newest = made
+        yield newest

@@ -8,7 +8,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.errors import ImageError
+from lora_demo.errors import ImageError, bare
 from lora_demo.images import (
     class_folders,
     open_image,
@@ -123,5 +123,5 @@ def _flaw(path: str) -> ImageError | None:
     try:
         open_image(file)
     except ImageError as error:
-        return error
+        return bare(error)
     return None

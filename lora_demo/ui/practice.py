@@ -103,7 +103,7 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
     async for _ in follow(job):
         VISITORS.keep(me)
         made = job.newest
-        if job.done.is_set() or not isinstance(made, FitProgress | None):
+        if not isinstance(made, FitProgress | None):
             break
         status = progress_note(made) if made else waiting_note(job)
         if status != told:  # an update costs the server more than a look
@@ -124,7 +124,7 @@ async def _watch_test(job: Job) -> AsyncIterator[str]:
     from lora_demo.lab import Result
 
     async for _ in follow(job):
-        if isinstance(job.newest, HeldBack) and not job.done.is_set():
+        if isinstance(job.newest, HeldBack):
             yield testing_note(job.newest)
     if isinstance(job.newest, Result):
         yield held_back_note(job.newest.base, job.newest.adapted)

@@ -96,6 +96,7 @@ class Visitor:
 
         for job in self.jobs:
             DESK.stop(job)
+        for job in self.jobs:
             job.done.wait(STEP_SECONDS)
         files = self.files - but
         if files:

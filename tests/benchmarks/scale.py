@@ -20,7 +20,7 @@ from lora_demo.lab import to_csv, variants
 from lora_demo.long_work import Job, Worker, watch
 from lora_demo.ray_workers import ray_workers
 from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec, Placement
-from lora_demo.ui.lessons import collect
+from lora_demo.ui.lessons import start_lab
 from lora_demo.ui.visitors import Visitor
 from tests.benchmarks.load import draw, word
 from tests.benchmarks.rows import Row, at_least, at_most, show
@@ -52,10 +52,7 @@ def lab(desk: Desk, folder: Path) -> set[str]:
     """Rows of the lab's table, less the times, as the page has them made."""
     me, spec = Visitor(), AdapterSpec("efficientnet_lite0", class_names=(word(folder),))
     pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
-    shares = desk.shares(variants(spec, PLACEMENTS))
-    jobs = [Job(partial(collect, me, (pictures, share, ()))) for share in shares]
-    desk.submit_all(jobs)
-    finish(jobs)
+    finish(start_lab(me, desk, pictures, variants(spec, PLACEMENTS), ()).jobs)
     return {to_csv([replace(result, seconds=0)]) for result in me.results}
 
 
