@@ -36,39 +36,42 @@ def build_breakage(
         safe = gr.Button(
             "Train the same pictures with “Keep old knowledge”, and see both below",
             variant="primary",
-            visible=False,
             elem_id="safe",
         )
         with gr.Accordion("Pictures it should leave alone", open=False):
             alone.render()
             refused = gr.HTML()
-    inputs, outputs = [visitor, alone, strength], [report, safe]
+    inputs = [visitor, alone, strength]
     added = alone.upload(leave_out_bad, alone, [alone, refused], **QUIET)
-    added.then(_report, inputs, outputs, **QUIET)
+    added.then(_report, inputs, report, **QUIET)
     moved = [alone.delete, strength.input, strength.release]
-    gr.on(moved, _report, inputs, outputs, trigger_mode="always_last", **QUIET)
+    gr.on(moved, _report, inputs, report, trigger_mode="always_last", **QUIET)
     chosen = safe.click(
         lambda: Placement.GUARDED.value, None, settings.placement, queue=False, **QUIET
     )
     own = chosen.then(settings.use_own, settings.placement, settings.course, queue=False, **QUIET)
     own.then(None, None, None, js=PRESS_TRAIN)
-    return View(_report, inputs[:2], outputs)
+    return View(_own_report, inputs[:2], [report])
 
 
 def _waiting() -> str:
     return note("After a training, you see here what became of other pictures.")
 
 
-def _report(me: Visitor, own: Items | None, strength: float | None = None) -> tuple[str, dict]:
+def _own_report(me: Visitor, own: Items | None) -> tuple[str]:
+    """At the LoRA's own strength."""
+    return (_report(me, own),)
+
+
+def _report(me: Visitor, own: Items | None, strength: float | None = None) -> str:
     """Over the fixed pictures and the visitor's own; at the LoRA's own strength by default."""
     from lora_demo.jobs import assess
 
     adapter = me.adapter
     if adapter is None:
-        return _waiting(), gr.update(visible=False)
+        return _waiting()
     with visitor_errors():
         unrelated = unrelated_paths(adapter.spec.class_names, own)
         damage = DESK.ask(me, assess, adapter, strength, unrelated)
         guarded = adapter.spec.placement is Placement.GUARDED
-        report = broken_report(damage, unrelated, guarded)
-    return report, gr.update(visible=not damage.is_none and not guarded)
+        return broken_report(damage, unrelated, guarded)

@@ -18,9 +18,7 @@ from lora_demo.ui.lessons import Lab, start_lab
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.runs import (
-    BUSY,
-    IDLE,
-    UNCHANGED,
+    STOPPING,
     WATCH,
     cut_short_note,
     failed_note,
@@ -70,7 +68,7 @@ def build_experiments(
         )
         with gr.Row():
             start = gr.Button("Run the lab", elem_id="lab")
-            stop = gr.Button("Stop", variant="stop", visible=False, elem_id="lab-stop")
+            stop = gr.Button("Stop", variant="stop", elem_id="lab-stop")
             save = gr.DownloadButton("Save as a table (CSV)", interactive=False, elem_id="csv")
         status = gr.HTML(elem_id="lab-status")
         table = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
@@ -92,30 +90,31 @@ def build_experiments(
         return waiting_note(lab.jobs[0]), lab
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
-    shown = [status, start, stop]
     start.click(on_lab, inputs, [status, watched], **WATCH, **QUIET)
-    stop.click(lambda lab: stop_jobs(*lab.jobs), watched, stop, queue=False, **QUIET)
-    done = watched.change(_watch, [visitor, watched], [*shown, table], **WATCH, **QUIET)
+    stop.click(lambda lab: stop_jobs(*lab.jobs), watched, None, queue=False, **QUIET)
+    done = watched.change(_watch, [visitor, watched], [status, table], **WATCH, **QUIET)
     view = View(_show, [visitor], [table, save])
     draw_after(done, view)
     return Experiments(watched, view, table.click(_use, visitor, status, **QUIET))
 
 
 async def _watch(me: Visitor, lab: Lab) -> AsyncIterator[tuple]:
-    """Yields what becomes of status, buttons and table."""
-    told, drawn, buttons = None, None, BUSY
+    """Yields what becomes of status and table."""
+    told = drawn = None
     async for _ in follow(*lab.jobs):
         VISITORS.keep(me)
         status, results = _lab_note(lab), me.results
         if (status, results) != (told, drawn):
-            yield status, *buttons, results_view(results) if results is not drawn else gr.skip()
-            told, drawn, buttons = status, results, UNCHANGED
-    yield _end_note(lab), *IDLE, gr.skip()
+            yield status, results_view(results) if results is not drawn else gr.skip()
+            told, drawn = status, results
+    yield _end_note(lab), gr.skip()
 
 
 def _lab_note(lab: Lab) -> str:
     from lora_demo.jobs import Experiment
 
+    if any(job.stopped.is_set() for job in lab.jobs):
+        return STOPPING
     going_on = [job for job in lab.jobs if not job.done.is_set()] or lab.jobs
     steps = [job.newest for job in going_on if job.newest]
     now = [step.spec for step in steps if isinstance(step, Experiment)]

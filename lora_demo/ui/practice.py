@@ -20,9 +20,7 @@ from lora_demo.ui.notes import end_note, note, problem, progress_note, ready_not
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.results import held_back_note, testing_note
 from lora_demo.ui.runs import (
-    BUSY,
-    IDLE,
-    UNCHANGED,
+    STOPPING,
     WATCH,
     cut_short_note,
     failed_note,
@@ -51,8 +49,8 @@ def build_practice(
         gr.HTML(step(3, "Let it practise", "Only the LoRA learns. The network stays as it is."))
         settings = build_settings(network)
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
-        stop = gr.Button("Stop", variant="stop", size="lg", visible=False, elem_id="stop")
-        status = gr.HTML(ready_note(0))
+        stop = gr.Button("Stop", variant="stop", size="lg", elem_id="stop")
+        status = gr.HTML(ready_note(0), elem_id="lesson-status")
         tested = gr.HTML(elem_id="tested")
         plot = gr.HTML(loss_plot((), 1), elem_id="loss")
     watched = gr.State(None)
@@ -74,10 +72,9 @@ def build_practice(
         return waiting_note(me.lesson_job), "", me.lesson_job
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
-    shown = [status, start, stop]
     start.click(on_train, inputs, [status, tested, watched], **QUIET)
-    stop.click(lambda me: stop_jobs(me.lesson_job), visitor, stop, queue=False, **QUIET)
-    ended = watched.change(_watch_training, [visitor, watched], [*shown, plot], **WATCH, **QUIET)
+    stop.click(lambda me: stop_jobs(me.lesson_job), visitor, None, queue=False, **QUIET)
+    ended = watched.change(_watch_training, [visitor, watched], [status, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)
     subject = [pictures.gallery, pictures.class_name]
     for event in (*(part.change for part in subject), *(load.then for load in pictures.loads)):
@@ -96,19 +93,21 @@ def _ready(me: Visitor, items: Items | None, class_name: str | None) -> str | di
 
 
 async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
-    """Yields what becomes of status, buttons and plot."""
+    """Yields what becomes of status and plot."""
     from lora_demo.training import FitProgress
 
-    told, buttons = None, BUSY
+    told = None
     async for _ in follow(job):
         VISITORS.keep(me)
         made = job.newest
         if not isinstance(made, FitProgress | None):
             break
         status = progress_note(made) if made else waiting_note(job)
+        if job.stopped.is_set():
+            status = STOPPING
         if status != told:  # an update costs the server more than a look
-            yield status, *buttons, loss_plot(made.points, made.epochs) if made else gr.skip()
-            told, buttons = status, UNCHANGED
+            yield status, loss_plot(made.points, made.epochs) if made else gr.skip()
+            told = status
     plot = loss_plot(me.lesson.points, me.lesson.epochs) if me.lesson else gr.skip()
     if job.error:
         status = failed_note(job.error)
@@ -116,7 +115,7 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
         status = note("Stopped before its turn came. Nothing was learned this time.")
     else:
         status = cut_short_note(job) + end_note(me.lesson)
-    yield status, *IDLE, plot
+    yield status, plot
 
 
 async def _watch_test(job: Job) -> AsyncIterator[str]:

@@ -60,7 +60,10 @@ def strength_note(adapter: Adapter) -> str:
 
 
 def broken_report(damage: Damage, paths: dict[str, list[Path]], guarded: bool) -> str:
-    """What LoRA did to pictures, by group, and to kinds that it was not to touch."""
+    """What LoRA did to pictures, by group, and to kinds that it was not to touch.
+
+    Where another recipe would have been safe, its class `harm` shows the button for that.
+    """
     groups = {name: broken for name, broken in damage.groups.items() if broken.total}
     classes = damage.classes
     counts = [f"<b>{broken.changed} of {broken.total}</b> {n}" for n, broken in groups.items()]
@@ -94,7 +97,8 @@ def broken_report(damage: Damage, paths: dict[str, list[Path]], guarded: bool) -
         for path, change in changes[:MAX_SHOWN]
     )
     shown = f'<ul class="changed">{rows}</ul>' if rows else ""
-    return note(f"<b>{title}</b>{text}", "warn" if harm else "good") + shown
+    report = note(f"<b>{title}</b>{text}", "warn" if harm else "good") + shown
+    return f'<div class="harm">{report}</div>' if harm and not guarded else report
 
 
 def _thumbnail(path: Path) -> str:

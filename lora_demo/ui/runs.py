@@ -1,8 +1,9 @@
-"""What a visitor sees of a job: its place in line, its two buttons, and how it ended."""
+"""What a visitor sees of a job: its place in line, that it stops, and how it ended.
+
+Whether there is a button to start or one to stop is a matter of style: see look.css.
+"""
 
 from __future__ import annotations
-
-import gradio as gr
 
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
@@ -10,17 +11,13 @@ from lora_demo.limits import MAX_JOB_SECONDS
 from lora_demo.long_work import AWAY, OUT_OF_TIME, Job
 from lora_demo.ui.notes import note, problem
 
-IDLE = gr.update(visible=True), gr.update(visible=False)  # the buttons to start and to stop
-BUSY = gr.update(visible=False), gr.update(visible=True, value="Stop", interactive=True)
-UNCHANGED = gr.skip(), gr.skip()  # an update costs the server more than all else in an event
+STOPPING = note("Stopping …", "busy")
 WATCH = {"concurrency_limit": None, "concurrency_id": None}  # watchers only look and sleep
 
 
-def stop_jobs(*jobs: Job | None) -> dict:
-    """What becomes of the button."""
+def stop_jobs(*jobs: Job | None) -> None:
     for job in jobs:
         DESK.stop(job)
-    return gr.update(value="Stopping …", interactive=False)
 
 
 def waiting_note(job: Job) -> str:
