@@ -14,12 +14,13 @@ from lora_demo.long_work import follow
 from lora_demo.specs import RANKS
 from lora_demo.ui.feedback import QUIET, new_folder
 from lora_demo.ui.labels import taught_words, to_labelled
-from lora_demo.ui.lessons import Lab, start_lab
+from lora_demo.ui.lessons import start_lab
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.runs import (
     STOPPING,
     WATCH,
+    Lab,
     cut_short_note,
     failed_note,
     stop_jobs,

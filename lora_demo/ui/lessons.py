@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,24 +10,9 @@ from lora_demo.desk import Desk
 from lora_demo.images import LabelledImage
 from lora_demo.long_work import Job, Worker
 from lora_demo.specs import AdapterSpec
+from lora_demo.ui.runs import Lab
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.watch import log_training
-
-
-@dataclass(frozen=True, eq=False)
-class Lab:
-    """What was asked of the lab: each of the jobs does its share of the trainings."""
-
-    jobs: Sequence[Job]
-    trainings: int
-
-    @property
-    def finished(self) -> int:
-        """Of the trainings."""
-        from lora_demo.jobs import Experiment
-
-        newest = [job.newest for job in self.jobs]
-        return sum(step.finished for step in newest if isinstance(step, Experiment))
 
 
 def start_lab(

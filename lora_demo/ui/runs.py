@@ -1,9 +1,12 @@
-"""What a visitor sees of a job: its place in line, that it stops, and how it ended.
+"""What a visitor sees of the jobs asked for: place in line, that they stop, how they ended.
 
 Whether there is a button to start or one to stop is a matter of style: see look.css.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
@@ -13,6 +16,22 @@ from lora_demo.ui.notes import note, problem
 
 STOPPING = note("Stopping …", "busy")
 WATCH = {"concurrency_limit": None, "concurrency_id": None}  # watchers only look and sleep
+
+
+@dataclass(frozen=True, eq=False)
+class Lab:
+    """What was asked of the lab: each of the jobs does its share of the trainings."""
+
+    jobs: Sequence[Job]
+    trainings: int
+
+    @property
+    def finished(self) -> int:
+        """Of the trainings."""
+        from lora_demo.jobs import Experiment
+
+        newest = [job.newest for job in self.jobs]
+        return sum(step.finished for step in newest if isinstance(step, Experiment))
 
 
 def stop_jobs(*jobs: Job | None) -> None:

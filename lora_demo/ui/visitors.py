@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lora_demo.adapters import Adapter
     from lora_demo.lab import Result
     from lora_demo.training import FitProgress
-    from lora_demo.ui.lessons import Lab
+    from lora_demo.ui.runs import Lab
 
 LOG = logging.getLogger("lora_demo")
 LOOK_SECONDS = 60  # between two looks for what is to go
