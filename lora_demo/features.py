@@ -4,7 +4,6 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -63,7 +62,11 @@ def read_features(model: FrozenModel, path: Path | str, with_pixels: bool = True
     features, pixels = _features.get(key), _pixels.get(key)
     if features is None or (with_pixels and pixels is None):
         x = model.preprocess(decode_image(data, path.name))[None].to(model.device)
-        features = _trunk.submit(_compute_once, key, x).result()
+        with _trunk:
+            features = _features.get(key)  # another visitor may have read it meanwhile
+            if features is None:
+                features = _compute(model, x)
+                _features.put(key, features)
         if with_pixels:
             pixels = x.flatten(1)
             _pixels.put(key, pixels)
@@ -97,13 +100,6 @@ def label_features(features: list[Features], labels: list[int]) -> FeatureSet:
         *(torch.cat([vars(f)[name] for f in features]) for name in vars(features[0])),
         torch.tensor(labels).to(features[0].logits.device),
     )
-
-
-def _compute_once(key: tuple, x: Tensor) -> Features:
-    """Another visitor may have read it meanwhile."""
-    features = _features.get(key) or _compute(key[0], x)
-    _features.put(key, features)
-    return features
 
 
 @torch.no_grad()
@@ -147,5 +143,4 @@ class _Memory:
 
 
 _features, _pixels = _Memory(FEATURE_BYTES), _Memory(PIXEL_BYTES)
-# One pass at a time, as it has all cores; and on one thread, as each that runs one keeps 5 MB
-_trunk = ThreadPoolExecutor(1, "trunk")
+_trunk = threading.Lock()  # one pass at a time: it has all cores

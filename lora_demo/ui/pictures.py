@@ -90,14 +90,12 @@ def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) 
     )
 
 
-def leave_out_bad(items: Items) -> tuple[Items, str]:
-    """The pictures that can be read, and a note on the others.
-
-    All where none is bad: for a skipped output Gradio 6.31 keeps one more gallery in memory.
-    """
+def leave_out_bad(items: Items) -> tuple[Items | dict, str]:
+    """The pictures that can be read, and a note on the others."""
     errors = {path: _flaw(path) for path, _ in items}
+    bad = [error for error in errors.values() if error]
     kept = [item for item in items if not errors[item[0]]]
-    return kept, refused_note([error for error in errors.values() if error])
+    return kept if bad else gr.skip(), refused_note(bad)
 
 
 def held_out(set_names: Iterable[str]) -> list[str]:
