@@ -3,6 +3,7 @@
 import argparse
 import gc
 import logging
+import sys
 
 from lora_demo.desk import DESK
 from lora_demo.ui import LAUNCH, build_app, get_ready
@@ -19,6 +20,7 @@ if __name__ == "__main__":
         from lora_demo.ray_workers import ray_workers
 
         DESK.employ(ray_workers(workers))
+    sys.setswitchinterval(0.0005)  # s; a training hands Python's lock over thousands of times
     demo.launch(**LAUNCH, prevent_thread_lock=True)
     get_ready()  # torch and the network, behind the page that is served by now
     gc.freeze()  # all that is here stays: to look through it for garbage stops the page for 0.5 s
