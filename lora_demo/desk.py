@@ -63,8 +63,7 @@ class Desk:
                 )
             self._waiting.extend(jobs)
             self._changed.notify_all()
-        for job in instead_of:
-            self.stop(job)
+        self.stop(*instead_of)
 
     def shares(self, work: Sequence) -> list[Sequence]:
         """What each worker would do of it, if all of them shared it."""
@@ -76,16 +75,15 @@ class Desk:
         with self._changed:
             return self._waiting.index(job) if job in self._waiting else None
 
-    def stop(self, job: Job | None) -> None:
-        """It ends by itself after the step that is under way; one that waits, at once."""
-        if job is None:
-            return
-        job.stopped.set()
-        with self._changed:
-            if job in self._waiting and job not in self._begun:
-                self._waiting.remove(job)
-                job.end = STOPPED
-                job.finish()
+    def stop(self, *jobs: Job | None) -> None:
+        """Each ends by itself after the step that is under way; one that waits, at once."""
+        for job in filter(None, jobs):
+            job.stopped.set()
+            with self._changed:
+                if job in self._waiting and job not in self._begun:
+                    self._waiting.remove(job)
+                    job.end = STOPPED
+                    job.finish()
 
     def ask(self, owner: object, function: Callable[..., Iterator], *arguments: object) -> object:
         """The one step of that function; past the line, by the worker that knows the owner."""

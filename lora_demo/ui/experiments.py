@@ -23,7 +23,6 @@ from lora_demo.ui.runs import (
     Lab,
     cut_short_note,
     failed_note,
-    stop_jobs,
     waiting_note,
 )
 from lora_demo.ui.settings import Settings, recipes
@@ -92,7 +91,7 @@ def build_experiments(
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     start.click(on_lab, inputs, [status, watched], **WATCH, **QUIET)
-    stop.click(lambda lab: stop_jobs(*lab.jobs), watched, None, queue=False, **QUIET)
+    stop.click(lambda lab: DESK.stop(*lab.jobs), watched, None, queue=False, **QUIET)
     done = watched.change(_watch, [visitor, watched], [status, table], **WATCH, **QUIET)
     view = View(_show, [visitor], [table, save])
     draw_after(done, view)

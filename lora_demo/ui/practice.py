@@ -24,7 +24,6 @@ from lora_demo.ui.runs import (
     WATCH,
     cut_short_note,
     failed_note,
-    stop_jobs,
     waiting_note,
 )
 from lora_demo.ui.settings import Settings, build_settings
@@ -73,7 +72,7 @@ def build_practice(
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     start.click(on_train, inputs, [status, tested, watched], **QUIET)
-    stop.click(lambda me: stop_jobs(me.lesson_job), visitor, None, queue=False, **QUIET)
+    stop.click(lambda me: DESK.stop(me.lesson_job), visitor, None, queue=False, **QUIET)
     ended = watched.change(_watch_training, [visitor, watched], [status, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)
     subject = [pictures.gallery, pictures.class_name]

@@ -34,11 +34,6 @@ class Lab:
         return sum(step.finished for step in newest if isinstance(step, Experiment))
 
 
-def stop_jobs(*jobs: Job | None) -> None:
-    for job in jobs:
-        DESK.stop(job)
-
-
 def waiting_note(job: Job) -> str:
     before = DESK.before(job)
     if not before:

@@ -94,8 +94,7 @@ class Visitor:
         """Nothing of it stays, neither in memory nor on disk, `but` files that others have, too."""
         from lora_demo.features import forget_features
 
-        for job in self.jobs:
-            DESK.stop(job)
+        DESK.stop(*self.jobs)
         for job in self.jobs:
             job.done.wait(STEP_SECONDS)
         files = self.files - but
