@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from safetensors.torch import save_file
 
 from lora_demo import weights as weights_room
+from lora_demo.ui.pictures import leave_out_bad
 from tests.conftest import DATA
 
 DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]
@@ -23,6 +24,16 @@ def drop(page: Page, gallery: str, files: list[str]) -> None:
 
 def thumbnails(page: Page, gallery: str):
     return page.locator(f"#{gallery} .thumbnail-item")
+
+
+def leave_alone(page: Page, files: list[str]) -> None:
+    """Drops them on "Pictures it should leave alone", and again where it was too early."""
+    page.get_by_role("button", name="Pictures it should leave alone").click()
+    drop(page, "alone", files)
+    too_early = page.get_by_text("Please add it once more")
+    expect(too_early.or_(thumbnails(page, "alone").first)).to_be_visible()
+    if too_early.is_visible():
+        drop(page, "alone", files)
 
 
 def choose_class(page: Page, name: str) -> None:
@@ -401,8 +412,7 @@ def test_the_dial_goes_to_the_strength_that_was_found_and_can_be_moved(page):
 
 def test_the_visitors_own_pictures_are_watched_too(page, tmp_path):
     (tmp_path / "note.jpg").write_text("not a picture")
-    page.get_by_text("Pictures it should leave alone").click()
-    drop(page, "alone", [HELD_OUT, str(tmp_path / "note.jpg")])
+    leave_alone(page, [HELD_OUT, str(tmp_path / "note.jpg")])
     expect(page.get_by_text("“note.jpg” is not a picture")).to_be_visible()
     expect(thumbnails(page, "alone")).to_have_count(1)
     page.get_by_role("button", name="Goldfish", exact=True).click()
@@ -410,6 +420,12 @@ def test_the_visitors_own_pictures_are_watched_too(page, tmp_path):
     train(page)
 
     expect(page.locator("#broken")).to_contain_text("of 1 pictures of yours", timeout=20_000)
+
+
+def test_pictures_that_the_page_lost_are_asked_for_once_more():
+    _, told = leave_out_bad(None)
+
+    assert "once more" in told
 
 
 def test_the_lab_fills_a_table_that_gives_loras_back_and_can_be_stopped(page):

@@ -14,7 +14,15 @@ from lora_demo.features import read_features
 from lora_demo.lab import judge
 from lora_demo.ui import visitors as visitors_room
 from lora_demo.ui.visitors import VISITORS, Visitor, Visitors
-from tests.test_page import DRAWINGS, begin_long_training, drop, set_number, thumbnails, train
+from tests.test_page import (
+    DRAWINGS,
+    begin_long_training,
+    drop,
+    leave_alone,
+    set_number,
+    thumbnails,
+    train,
+)
 
 SECRET = "sessionStorage.getItem('lora-demo')"
 
@@ -46,8 +54,8 @@ def teach(page: Page, name: str) -> None:
 
 def test_a_reload_brings_everything_back(window):
     page = window()
-    page.get_by_role("button", name="Pictures it should leave alone").click()
-    drop(page, "alone", DRAWINGS[:1])
+    leave_alone(page, DRAWINGS[:1])
+    expect(thumbnails(page, "alone")).to_have_count(1)
     page.get_by_text("More settings").click()
     set_number(page, "seed", "7")
     teach(page, "Snail")

@@ -18,7 +18,7 @@ from lora_demo.images import (
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
-from lora_demo.ui.notes import refused_note, step
+from lora_demo.ui.notes import note, refused_note, step
 from lora_demo.words import CATEGORIES, find_category
 
 DATA = Path(__file__).parents[2] / "data"
@@ -90,8 +90,10 @@ def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) 
     )
 
 
-def leave_out_bad(items: Items) -> tuple[Items | dict, str]:
+def leave_out_bad(items: Items | None) -> tuple[Items | dict, str]:
     """The pictures that can be read, and a note on the others."""
+    if not items:  # Gradio 6.31 loses what is dropped while it is still opening an accordion
+        return gr.skip(), note("The page was not ready yet. Please add it once more.", "warn")
     errors = {path: _flaw(path) for path, _ in items}
     bad = [error for error in errors.values() if error]
     kept = [item for item in items if not errors[item[0]]]
