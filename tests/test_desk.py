@@ -161,6 +161,31 @@ def test_long_jobs_take_turns(desk, monkeypatch):
     assert steps.index("also long") < steps.index("short") < 20
 
 
+def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(desk, monkeypatch):
+    monkeypatch.setattr(long_work, "TURN_SECONDS", 0.1)
+
+    def other(function, *arguments):
+        yield from function(*arguments)
+
+    def work(count, worker):
+        for step in worker(range, count):
+            time.sleep(0.02)
+            yield step
+
+    desk.employ([work_here, other])
+    lab = [Job(partial(work, len(share))) for share in desk.shares(range(80))]
+    desk.submit_all(lab)
+    while any(job.newest is None for job in lab):
+        time.sleep(0.01)
+
+    lessons = [desk.submit(Job(partial(work, 2))) for _ in range(4)]
+
+    assert all(job.done.wait(10) for job in lessons)
+    assert not any(job.done.is_set() for job in lab)
+    assert all(job.done.wait(10) for job in lab)
+    assert [job.newest for job in lab] == [39, 39]
+
+
 def test_a_job_that_nobody_looks_at_ends(desk, monkeypatch):
     monkeypatch.setattr(long_work, "MAX_AWAY_SECONDS", 0.5)
 
