@@ -88,6 +88,7 @@ def test_strength_zero_gives_the_base_answers_without_training_again(page):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
+    expect(page.locator("#broken")).to_contain_text("Changed their answer")  # drawn with the dial
     frozen = page.locator("#comparison .answers.frozen ol")
     expect(page.locator("#comparison .change")).to_be_visible()
 

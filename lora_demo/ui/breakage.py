@@ -9,7 +9,7 @@ from lora_demo.specs import Placement
 from lora_demo.ui.feedback import QUIET, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import note, step
-from lora_demo.ui.pictures import leave_out_bad
+from lora_demo.ui.pictures import leave_out_bad, sort_uploads
 from lora_demo.ui.results import broken_report
 from lora_demo.ui.settings import Settings
 from lora_demo.ui.unrelated import unrelated_paths
@@ -40,9 +40,8 @@ def build_breakage(
         )
         with gr.Accordion("Pictures it should leave alone", open=False):
             alone.render()
-            refused = gr.HTML()
+            added = sort_uploads(alone, leave_out_bad)
     inputs = [visitor, alone, strength]
-    added = alone.upload(leave_out_bad, alone, [alone, refused], **QUIET)
     added.then(_report, inputs, report, **QUIET)
     moved = [alone.delete, strength.input, strength.release]
     gr.on(moved, _report, inputs, report, trigger_mode="always_last", **QUIET)

@@ -1,6 +1,6 @@
 """Steps 1 and 2: the pictures to learn from, and the class that they show."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -40,7 +40,7 @@ def build_pictures() -> Pictures:
             sets = {f.name: gr.Button(f.name.capitalize(), size="sm") for f in class_folders(DATA)}
             everything = gr.Button("All of them", size="sm")
         gallery = build_gallery("pictures", "Pictures to learn from")
-        refused = gr.HTML()
+        sort_uploads(gallery, leave_out_bad)
         with gr.Accordion("Or draw one yourself", open=False):
             build_drawing_pad("pictures", "Add my drawing")
     with gr.Column(elem_classes="card"):
@@ -67,7 +67,6 @@ def build_pictures() -> Pictures:
         for name, button in sets.items()
     ]
     loads.append(everything.click(_load_all, None, chosen, **QUIET))
-    gallery.upload(leave_out_bad, gallery, [gallery, refused], **QUIET)
     return Pictures(gallery, class_name, sets, everything, loads)
 
 
@@ -90,14 +89,32 @@ def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) 
     )
 
 
-def leave_out_bad(items: Items | None) -> tuple[Items | dict, str]:
-    """The pictures that can be read, and a note on the others."""
+def sort_uploads(gallery: gr.Gallery, sort: Callable, *more: gr.components.Component) -> Dependency:
+    """After an upload, with a note below the gallery; `sort` returns what becomes of `more`, too.
+
+    The gallery is written by an event of its own, where a file was bad: Gradio 6.31 keeps one more
+    gallery in memory each time that an event skips it.
+    """
+    refused, good = gr.HTML(), gr.State(None)
+    sorted_out = gallery.upload(sort, gallery, [good, refused, *more], **QUIET)
+    good.change(lambda good: good.items, good, gallery, **QUIET)
+    return sorted_out
+
+
+@dataclass(frozen=True, eq=False)  # each is a change, even if the one before held the same
+class Good:
+    items: Items
+
+
+def leave_out_bad(items: Items | None) -> tuple[Good | dict, str]:
+    """The pictures that can be read, where not all can, and a note on the others."""
     if not items:  # Gradio 6.31 loses what is dropped while it is still opening an accordion
         return gr.skip(), note("The page was not ready yet. Please add it once more.", "warn")
     errors = {path: _flaw(path) for path, _ in items}
     bad = [error for error in errors.values() if error]
-    kept = [item for item in items if not errors[item[0]]]
-    return kept if bad else gr.skip(), refused_note(bad)
+    if not bad:
+        return gr.skip(), ""
+    return Good([item for item in items if not errors[item[0]]]), refused_note(bad)
 
 
 def held_out(set_names: Iterable[str]) -> list[str]:

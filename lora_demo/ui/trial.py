@@ -19,7 +19,7 @@ from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import nothing_to_compare, problem, step
-from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad
+from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad, sort_uploads
 from lora_demo.ui.results import strength_note
 from lora_demo.ui.unrelated import PHOTOS
 from lora_demo.ui.views import View
@@ -47,6 +47,7 @@ class Trial:
 
 
 def build_trial(visitor: gr.State, network: gr.State) -> Trial:
+    chosen = gr.State(None)
     with gr.Column(elem_classes="card"):
         gr.HTML(
             step(
@@ -59,7 +60,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
                 gallery = build_gallery("trial", "Pictures to try", OTHERS, allow_preview=False)
-                refused = gr.HTML()
+                added = sort_uploads(gallery, _take, chosen)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
@@ -82,10 +83,8 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
                     elem_id="strength",
                 )
                 why = gr.HTML()
-    chosen = gr.State(None)
     view = View(_settle, (chosen, visitor, network), (strength, why, card))
     trial = Trial(gallery, chosen, (chosen, visitor, network, strength), card, strength, view)
-    added = gallery.upload(_take, gallery, [gallery, refused, chosen], **QUIET)
     trial.compare_after(added)
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
     trial.compare_after(gallery.delete(lambda: None, None, chosen, **QUIET))
@@ -142,7 +141,7 @@ def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
 
 def _take(items: Items) -> tuple:
     """The newest picture is chosen, where it can be read."""
-    kept, note = leave_out_bad(items)
+    good, note = leave_out_bad(items)
     newest = items[-1]
-    readable = not note or newest in kept
-    return kept, note, str(uploaded(newest[0])) if readable else gr.skip()
+    readable = not note or newest in good.items
+    return good, note, str(uploaded(newest[0])) if readable else gr.skip()
