@@ -103,7 +103,8 @@ async def follow(*jobs: Job) -> AsyncIterator[None]:
         for job in jobs:
             job.looked_at = time.monotonic()
         yield
-        for check in range(CHECKS * WAITING_LOOKS):
+        pauses = [SHOW_SECONDS / CHECKS] * CHECKS + [SHOW_SECONDS] * (WAITING_LOOKS - 1)
+        for check, pause in enumerate(pauses):
             if over() or (check >= CHECKS and any(job.newest is not None for job in jobs)):
                 break
-            await asyncio.sleep(SHOW_SECONDS / CHECKS)
+            await asyncio.sleep(pause)

@@ -19,6 +19,8 @@ from lora_demo.ui.views import draw_after
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.welcome import build_welcome, keep_after, welcome_back
 
+QUEUE_SECONDS = 0.02  # between two looks for events; Gradio's 0.001 takes Python's lock from trainings
+
 
 def build_app() -> gr.Blocks:
     """The Gradio app; `LAUNCH` holds the settings that it is to be launched with."""
@@ -57,4 +59,5 @@ def build_app() -> gr.Blocks:
         for event in (keep.loaded, lab.chosen):
             draw_after(event, *of_the_lora)
         publish_api()
+    demo._queue.sleep_when_free = QUEUE_SECONDS
     return demo
