@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 from lora_demo.errors import LoraDemoError, bare
 from lora_demo.limits import MAX_AWAY_SECONDS, MAX_JOB_SECONDS
@@ -15,7 +16,7 @@ Worker = Callable[..., Iterator]  # worker(function, *arguments): the steps of t
 SHOW_SECONDS = 0.25  # between two looks at a job; browsers fall behind at more
 CHECKS = 5  # for the end of a job, between two looks
 WAITING_LOOKS = 8  # at a job in line, one look takes the time of so many: each costs the server
-TURN_SECONDS = 1.0  # of work, where others wait
+TURN_SECONDS = 1.0  # of work, where others wait; less where the page was closed
 LEFT_SECONDS = 5.0  # without a look: whoever is here goes first
 STOPPED, OUT_OF_TIME, AWAY = "stopped", "out of time", "nobody was there"
 
@@ -34,7 +35,7 @@ class Job:
         self.stopped = threading.Event()
         self.done = threading.Event()
         self.seconds = 0.0  # of work
-        self.looked_at = time.monotonic()
+        self.look()
         self._steps: Iterator | None = None
 
     @property
@@ -43,7 +44,12 @@ class Job:
 
     @property
     def is_left(self) -> bool:
-        return time.monotonic() - self.looked_at > LEFT_SECONDS
+        return self.closed or time.monotonic() - self.looked_at > LEFT_SECONDS
+
+    def look(self) -> None:
+        """Somebody is here."""
+        self.looked_at = time.monotonic()
+        self.closed = False  # the page that showed it
 
     def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
         """Until it is done; or for a second, where others wait for the worker."""
@@ -58,7 +64,8 @@ class Job:
                 self.end = self._why_end()
                 if self.end:
                     break
-                if self.seconds - earlier > TURN_SECONDS and others_wait():
+                turn_is_over = self.is_left or self.seconds - earlier > TURN_SECONDS
+                if turn_is_over and others_wait():
                     return
         except LoraDemoError as error:
             self.error = bare(error)
@@ -88,9 +95,20 @@ class Job:
 def watch(job: Job) -> Iterator[Job]:
     """The job, four times a second until it is done, and once more then."""
     while not job.done.wait(SHOW_SECONDS if job.newest else SHOW_SECONDS / CHECKS):
-        job.looked_at = time.monotonic()
+        job.look()
         yield job
     yield job
+
+
+@contextmanager
+def seen(*jobs: Job) -> Iterator[None]:
+    """For handlers that show jobs: one that is cut off belongs to a page that was closed."""
+    try:
+        yield
+    except BaseException:
+        for job in jobs:
+            job.closed = True
+        raise
 
 
 async def follow(*jobs: Job) -> AsyncIterator[None]:
@@ -101,7 +119,7 @@ async def follow(*jobs: Job) -> AsyncIterator[None]:
 
     while not over():
         for job in jobs:
-            job.looked_at = time.monotonic()
+            job.look()
         yield
         pauses = [SHOW_SECONDS / CHECKS] * CHECKS + [SHOW_SECONDS] * (WAITING_LOOKS - 1)
         for check, pause in enumerate(pauses):

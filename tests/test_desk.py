@@ -1,5 +1,6 @@
 """The line for long work: fair, bounded, and one job at a time for each worker."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from lora_demo import desk as desk_room
 from lora_demo import long_work
 from lora_demo.desk import Desk, work_here
 from lora_demo.errors import LoraDemoError
-from lora_demo.long_work import AWAY, OUT_OF_TIME, STOPPED, Job, watch
+from lora_demo.long_work import AWAY, OUT_OF_TIME, STOPPED, Job, follow, seen, watch
 
 
 @pytest.fixture
@@ -184,6 +185,35 @@ def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(desk, m
     assert not any(job.done.is_set() for job in lab)
     assert all(job.done.wait(10) for job in lab)
     assert [job.newest for job in lab] == [39, 39]
+
+
+def test_a_job_whose_page_is_closed_gives_its_turn_to_others(desk, monkeypatch):
+    monkeypatch.setattr(long_work, "TURN_SECONDS", 60)
+
+    def work(worker):
+        for number in count():
+            time.sleep(0.01)
+            yield number
+
+    async def show():
+        with seen(long):
+            async for _ in follow(long):
+                yield
+
+    async def open_and_close():
+        shown = show()
+        await anext(shown)
+        assert not short.done.wait(0.3)
+        await shown.aclose()
+
+    long = desk.submit(Job(work))
+    short = desk.submit(Job(lambda worker: worker(range, 3)))
+    asyncio.run(open_and_close())
+
+    assert short.done.wait(4)  # less than it takes until a job counts as left
+    assert not long.done.is_set()
+    desk.stop(long)
+    assert long.done.wait(10)
 
 
 def test_a_job_that_nobody_looks_at_ends(desk, monkeypatch):

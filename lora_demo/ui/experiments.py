@@ -10,7 +10,7 @@ from gradio.events import Dependency
 
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
-from lora_demo.long_work import follow
+from lora_demo.long_work import follow, seen
 from lora_demo.specs import RANKS
 from lora_demo.ui.feedback import QUIET, new_folder
 from lora_demo.ui.labels import taught_words, to_labelled
@@ -101,12 +101,13 @@ def build_experiments(
 async def _watch(me: Visitor, lab: Lab) -> AsyncIterator[tuple]:
     """Yields what becomes of status and table."""
     told = drawn = None
-    async for _ in follow(*lab.jobs):
-        VISITORS.keep(me)
-        status, results = _lab_note(lab), me.results
-        if (status, results) != (told, drawn):
-            yield status, results_view(results) if results is not drawn else gr.skip()
-            told, drawn = status, results
+    with seen(*lab.jobs):
+        async for _ in follow(*lab.jobs):
+            VISITORS.keep(me)
+            status, results = _lab_note(lab), me.results
+            if (status, results) != (told, drawn):
+                yield status, results_view(results) if results is not drawn else gr.skip()
+                told, drawn = status, results
     yield _end_note(lab), gr.skip()
 
 

@@ -19,7 +19,7 @@ from lora_demo.ui.views import draw_after
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.welcome import build_welcome, keep_after, welcome_back
 
-QUEUE_SECONDS = 0.02  # between two looks for events; Gradio's 0.001 takes Python's lock from trainings
+QUEUE_SECONDS = 0.02  # between two looks for events; Gradio's 0.001 holds trainings up
 
 
 def build_app() -> gr.Blocks:

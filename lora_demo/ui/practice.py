@@ -11,7 +11,7 @@ from gradio.events import Dependency
 
 from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
-from lora_demo.long_work import Job, follow
+from lora_demo.long_work import Job, follow, seen
 from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET
 from lora_demo.ui.labels import Items, taught_words, to_labelled, words_shown
@@ -96,17 +96,18 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
     from lora_demo.training import FitProgress
 
     told = None
-    async for _ in follow(job):
-        VISITORS.keep(me)
-        made = job.newest
-        if not isinstance(made, FitProgress | None):
-            break
-        status = progress_note(made) if made else waiting_note(job)
-        if job.stopped.is_set():
-            status = STOPPING
-        if status != told:  # an update costs the server more than a look
-            yield status, loss_plot(made.points, made.epochs) if made else gr.skip()
-            told = status
+    with seen(job):
+        async for _ in follow(job):
+            VISITORS.keep(me)
+            made = job.newest
+            if not isinstance(made, FitProgress | None):
+                break
+            status = progress_note(made) if made else waiting_note(job)
+            if job.stopped.is_set():
+                status = STOPPING
+            if status != told:  # an update costs the server more than a look
+                yield status, loss_plot(made.points, made.epochs) if made else gr.skip()
+                told = status
     plot = loss_plot(me.lesson.points, me.lesson.epochs) if me.lesson else gr.skip()
     if job.error:
         status = failed_note(job.error)
@@ -121,9 +122,10 @@ async def _watch_test(job: Job) -> AsyncIterator[str]:
     from lora_demo.cross_validation import HeldBack
     from lora_demo.lab import Result
 
-    async for _ in follow(job):
-        if isinstance(job.newest, HeldBack):
-            yield testing_note(job.newest)
+    with seen(job):
+        async for _ in follow(job):
+            if isinstance(job.newest, HeldBack):
+                yield testing_note(job.newest)
     if isinstance(job.newest, Result):
         yield held_back_note(job.newest.base, job.newest.adapted)
     elif isinstance(job.newest, HeldBack):  # it ended in the middle
