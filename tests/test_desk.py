@@ -33,6 +33,18 @@ def gone(thing: weakref.ref) -> bool:
     return False
 
 
+def also_here(function, *arguments):
+    """Another worker in this process."""
+    yield from function(*arguments)
+
+
+def endless(worker):
+    """The work of a job that somebody has to end."""
+    for number in count():
+        time.sleep(0.01)
+        yield number
+
+
 class Gate:
     """A job that is in its only step until the gate is opened."""
 
@@ -166,15 +178,12 @@ def test_long_jobs_take_turns(desk, monkeypatch):
 def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(desk, monkeypatch):
     monkeypatch.setattr(long_work, "TURN_SECONDS", 0.1)
 
-    def other(function, *arguments):
-        yield from function(*arguments)
-
     def work(count, worker):
         for step in worker(range, count):
             time.sleep(0.02)
             yield step
 
-    desk.employ([work_here, other])
+    desk.employ([work_here, also_here])
     lab = [Job(partial(work, len(share))) for share in desk.shares(range(80))]
     desk.submit_all(lab)
     while any(job.newest is None for job in lab):
@@ -191,11 +200,6 @@ def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(desk, m
 def test_a_job_whose_page_is_closed_gives_its_turn_to_others(desk, monkeypatch):
     monkeypatch.setattr(long_work, "TURN_SECONDS", 60)
 
-    def work(worker):
-        for number in count():
-            time.sleep(0.01)
-            yield number
-
     async def show():
         with seen(long):
             async for _ in follow(long):
@@ -207,7 +211,7 @@ def test_a_job_whose_page_is_closed_gives_its_turn_to_others(desk, monkeypatch):
         assert not short.done.wait(0.3)
         await shown.aclose()
 
-    long = desk.submit(Job(work))
+    long = desk.submit(Job(endless))
     short = desk.submit(Job(lambda worker: worker(range, 3)))
     with ThreadPoolExecutor() as own_thread:  # in this one the browser's tests leave a loop
         own_thread.submit(asyncio.run, open_and_close()).result(10)
@@ -221,12 +225,7 @@ def test_a_job_whose_page_is_closed_gives_its_turn_to_others(desk, monkeypatch):
 def test_a_job_that_nobody_looks_at_ends(desk, monkeypatch):
     monkeypatch.setattr(long_work, "MAX_AWAY_SECONDS", 0.5)
 
-    def work(worker):
-        for number in count():
-            time.sleep(0.01)
-            yield number
-
-    looked_at, alone = desk.submit(Job(work)), desk.submit(Job(work))
+    looked_at, alone = desk.submit(Job(endless)), desk.submit(Job(endless))
     for _ in watch(looked_at):
         if alone.done.is_set():
             desk.stop(looked_at)
@@ -248,10 +247,7 @@ def test_an_error_ends_its_job_and_no_other(desk, error):
 
 
 def test_an_owner_goes_back_to_the_worker_that_has_the_pictures(desk):
-    def other(function, *arguments):
-        yield from function(*arguments)
-
-    desk.employ([work_here, other])
+    desk.employ([work_here, also_here])
     me, somebody = threading.Event(), threading.Event()  # anything that can be told apart
     first = Gate(desk, me)
     first.begun.wait(10)
