@@ -140,6 +140,7 @@ class Visit:
 
     def close(self) -> None:
         """The page is gone, whatever is under way."""
+        self._inboxes.clear()  # else a page that is opened again would listen for ever
         if self._stream:
             self._stream.cancel()
 
