@@ -117,21 +117,13 @@ async def train(visit: Visit) -> tuple[float, float]:
     return took, time.perf_counter() - before
 
 
-async def plain(visit: Visit, folder: Path, start: asyncio.Barrier) -> tuple[float, float]:
-    await prepare(visit, folder)
-    await start.wait()
-    return await train(visit)
-
-
-async def restless(visit: Visit, folder: Path, start: asyncio.Barrier, act: str) -> float:
+async def restless(visit: Visit, secret: str, act: str) -> float:
     """Begins a long training and then presses Stop, closes the page, or reloads it.
 
     Seconds from the click on Train until that is done.
     """
-    secret = await prepare(visit, folder)
     for elem_id, value in LONG.items():
         visit.put(elem_id, value)
-    await start.wait()
     before = time.perf_counter()
     training = asyncio.create_task(visit.do("train", "click"))
     while not any("Practising" in text for text in visit.seen) and not training.done():
@@ -215,15 +207,20 @@ def cores(folder: Path) -> float:
 
 async def one_by_one(url: str, folders: list[Path], visitors: int) -> float:
     """Seconds that the work of so many visitors takes, one after the other; measured on a few."""
-    at_once = asyncio.Barrier(1)
     calm, others = folders[len(RESTLESS) :], folders[: len(RESTLESS)]
+    took: list[float] = []
     async with httpx.AsyncClient(base_url=url, timeout=600) as http:
         config = (await http.get("config")).json()
-        took = [await plain(Visit(http, config), own, at_once) for own in calm][2:]
-        seconds = (visitors - len(RESTLESS)) * statistics.mean(whole for _, whole in took)
+        for own in calm:
+            visit = Visit(http, config)
+            await prepare(visit, own)
+            took.append((await train(visit))[1])
+        seconds = (visitors - len(RESTLESS)) * statistics.mean(took[2:])  # two warm it up
         for act, own in zip(RESTLESS, others, strict=True):
-            act = "stop" if act == "close" else act  # what a closed page leaves would go on
-            seconds += await restless(Visit(http, config), own, at_once, act)
+            visit = Visit(http, config)
+            secret = await prepare(visit, own)
+            # what a closed page leaves would go on
+            seconds += await restless(visit, secret, "stop" if act == "close" else act)
     return seconds
 
 
@@ -232,40 +229,32 @@ async def all_at_once(url: str, folders: list[Path], visitors: int) -> tuple[lis
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as http:
         config = (await http.get("config")).json()
-        dial = Visit(http, config)
-        await plain(dial, folders[-1], asyncio.Barrier(1))
-        start, over = asyncio.Barrier(visitors + 1), asyncio.Event()
-        visits = {own: Visit(http, config) for own in folders[:visitors]}
-        acts = dict(zip(visits, RESTLESS, strict=False))
-        tasks = [
-            asyncio.create_task(
-                restless(visit, own, start, acts[own]) if own in acts else plain(visit, own, start)
-            )
-            for own, visit in visits.items()
-        ]
-        while start.n_waiting < visitors:
-            await asyncio.sleep(0.1)
+        dial, over = Visit(http, config), asyncio.Event()
+        await prepare(dial, folders[-1])
+        await train(dial)
+        visits = [Visit(http, config) for _ in range(visitors)]
+        secrets = await asyncio.gather(*map(prepare, visits, folders))
         pings = ping(url)
         await asyncio.sleep(1)  # it is under way
         moving = asyncio.create_task(light(dial, over))
-        await start.wait()
-        took = [times[0] for times in (await asyncio.gather(*tasks))[len(RESTLESS) :]]
+        calm = visits[len(RESTLESS) :]
+        acts = map(restless, visits, secrets, RESTLESS)
+        ended = await asyncio.gather(*acts, *map(train, calm))
+        took = sorted(times[0] for times in ended[len(RESTLESS) :])
         over.set()
         longest = float(pings.communicate()[0])
         answers = sorted(await moving)
-    waited = sum(any("before you" in text for text in visit.seen) for visit in visits.values())
-    errors = [t for v in visits.values() for t in v.seen if "note-bad" in t or "Error" in t]
+    waited = sum(any("before you" in text for text in visit.seen) for visit in visits)
+    errors = [t for v in visits for t in v.seen if "note-bad" in t or "Error" in t]
     print(f"{waited} saw their place in line; errors: {errors[:3]}")
-    calm = {own: visit for own, visit in visits.items() if own not in acts}
+    wrong = check(dict(zip(folders[len(RESTLESS) :], calm, strict=False)), url)
     rows = [
-        at_most(
-            f"{visitors} visitors: saw what is another's, or not their own", check(calm, url), 0
-        ),
+        at_most(f"{visitors} visitors: saw what is another's, or not their own", wrong, 0),
         at_most(f"{visitors} visitors: errors", len(errors), 0),
         at_most("meanwhile: p95 s until the dial answers", answers[int(0.95 * len(answers))], 1),
         at_most("meanwhile: longest s of a ping", longest, 0.2),
     ]
-    return rows, sorted(took)[int(0.95 * len(took))]
+    return rows, took[int(0.95 * len(took))]
 
 
 async def in_a_row(

@@ -114,7 +114,11 @@ class Visit:
 
     async def _listen(self) -> None:
         while self._inboxes:  # the server ends a stream when nothing is under way for it
-            await self._listen_once()
+            try:
+                await self._listen_once()
+            except httpx.ReadError:
+                if self._inboxes:  # else the client was closed when nothing was under way
+                    raise
 
     async def _listen_once(self) -> None:
         wanted = {"session_hash": self.session}
