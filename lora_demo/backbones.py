@@ -34,7 +34,7 @@ class BaseModel:
 class FrozenModel:
     """A loaded base model; nothing changes it.
 
-    classifier(trunk(x)) is the whole network, bit for bit.
+    classifier(trunk(x)) is the whole network: VGG-19 bit for bit, the others but for rounding.
     """
 
     name: str
@@ -44,6 +44,7 @@ class FrozenModel:
     preprocess: Callable[[Image.Image], Tensor]  # RGB picture -> (3, input_px, input_px)
     input_px: int
     categories: tuple[str, ...]  # C class names, all different
+    parameter_count: int  # as in its paper: where the trunk is folded, it holds fewer
 
     def __reduce__(self) -> tuple:
         """For another process it is its name: that loads it from its own disk."""
@@ -64,10 +65,6 @@ class FrozenModel:
         """(numbers in, numbers out) of the classifier's linear layers."""
         weights = [layer.weight for layer in self.classifier if hasattr(layer, "weight")]
         return [(weight.shape[1], weight.shape[0]) for weight in weights]
-
-    @property
-    def parameter_count(self) -> int:
-        return sum(p.numel() for part in (self.trunk, self.classifier) for p in part.parameters())
 
 
 def _efficientnet_lite(number: int, input_px: int, about: str) -> BaseModel:
@@ -129,9 +126,10 @@ def _load(name: str, path: Path) -> FrozenModel:
             f"“{path.name}” holds no weights of {row.title}: names or shapes differ. Put the right "
             "file in its place, or go on with EfficientNet-Lite0."
         ) from error
+    count = sum(parameter.numel() for parameter in network.parameters())
     device = "cuda:0" if torch.cuda.is_available() else "cpu"  # there the tensors stay the file's
     parts = (part.eval().requires_grad_(False) for part in recipe.cut(network))
     trunk, classifier = (part.to(device) for part in parts)
     return FrozenModel(
-        name, row.title, trunk, classifier, recipe.preprocess, row.input_px, CATEGORIES
+        name, row.title, trunk, classifier, recipe.preprocess, row.input_px, CATEGORIES, count
     )
