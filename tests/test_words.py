@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from PIL import Image
 
 from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
 from lora_demo.cross_validation import Score
@@ -20,7 +21,7 @@ from lora_demo.ui.notes import (
     ready_note,
 )
 from lora_demo.ui.results import broken_report, held_back_note, strength_note
-from lora_demo.ui.unrelated import OTHER_SETS
+from lora_demo.ui.unrelated import OF_THE_VISITOR, OTHER_SETS
 from tests.conftest import DATA
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -97,6 +98,17 @@ def test_what_broke_is_told_by_group_with_before_and_after():
     assert f'{SAFE}</b> → <b class="lora">goldfish' in report
     assert "it learned “a drawing” more than the thing that is drawn" in report
     assert "kinds of things" not in report
+
+
+def test_of_a_visitors_picture_the_report_keeps_nothing(tmp_path):
+    path = tmp_path / "mine.png"
+    groups = {OF_THE_VISITOR: Broken((Changed(0, "cup", "goldfish"),), 1, 1)}
+    reports = set()
+    for color in ("red", "blue"):
+        Image.new("RGB", (9, 9), color).save(path)
+        reports.add(broken_report(Damage(groups, None), {OF_THE_VISITOR: [path]}, guarded=True))
+
+    assert len(reports) == 2
 
 
 def test_the_strength_is_explained(model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from lora_demo.images import open_image
 from lora_demo.specs import Placement
 from lora_demo.ui.notes import bar, note
-from lora_demo.ui.unrelated import OTHER_SETS
+from lora_demo.ui.unrelated import OF_THE_VISITOR, OTHER_SETS
 
 if TYPE_CHECKING:
     from lora_demo.adapters import Adapter
@@ -90,15 +91,20 @@ def broken_report(damage: Damage, paths: dict[str, list[Path]], guarded: bool) -
     harm = not damage.is_none
     title = "It learned, and it broke something else." if harm else "Nothing broken here."
     text = "".join(f"<p>{line}</p>" for line in lines)
-    changes = [(paths[n][change.index], change) for n, b in groups.items() for change in b.changes]
+    changes = [(name, change) for name, b in groups.items() for change in b.changes]
     rows = "".join(
-        f'<li><img src="{_thumbnail(path)}" alt=""><span><b class="frozen">'
+        f'<li><img src="{_shown(name, paths[name][change.index])}" alt=""><span><b class="frozen">'
         f'{escape(change.before)}</b> → <b class="lora">{escape(change.after)}</b></span></li>'
-        for path, change in changes[:MAX_SHOWN]
+        for name, change in changes[:MAX_SHOWN]
     )
     shown = f'<ul class="changed">{rows}</ul>' if rows else ""
     report = note(f"<b>{title}</b>{text}", "warn" if harm else "good") + shown
     return f'<div class="harm">{report}</div>' if harm and not guarded else report
+
+
+def _shown(group: str, path: Path) -> str:
+    """Small; what is a visitor's is made anew each time, so that nothing of it is kept."""
+    return _thumbnail(path) if group == OF_THE_VISITOR else _kept_thumbnail(path)
 
 
 def _thumbnail(path: Path) -> str:
@@ -107,3 +113,6 @@ def _thumbnail(path: Path) -> str:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=80)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+_kept_thumbnail = lru_cache(maxsize=100)(_thumbnail)

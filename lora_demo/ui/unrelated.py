@@ -12,6 +12,7 @@ from lora_demo.ui.pictures import DATA
 
 PHOTOS = [get_image(f) for f in ("lion.jpg", "cheetah1.jpg", "tower.jpg", "bus.png", "groot.jpeg")]
 OTHER_SETS = "pictures of our other sets"
+OF_THE_VISITOR = "pictures of yours"
 
 
 def unrelated_paths(taught: Sequence[str], own: Items | None = None) -> dict[str, list[Path]]:
@@ -20,7 +21,7 @@ def unrelated_paths(taught: Sequence[str], own: Items | None = None) -> dict[str
     return {
         "photos of other things": [Path(path) for path in PHOTOS],
         OTHER_SETS: [path for folder in others for path in picture_files(folder)],
-        "pictures of yours": [uploaded(path) for path, _ in own or ()],
+        OF_THE_VISITOR: [uploaded(path) for path, _ in own or ()],
     }
 
 
