@@ -69,7 +69,7 @@ def build_experiments(
         with gr.Row():
             start = gr.Button("Run the lab", elem_id="lab")
             stop = gr.Button("Stop", variant="stop", elem_id="lab-stop")
-            save = gr.DownloadButton("Save as a table (CSV)", interactive=False, elem_id="csv")
+            save = gr.DownloadButton("Save as a table (CSV)", elem_id="csv")
         status = gr.HTML(elem_id="lab-status")
         table = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
     watched = gr.State(None)
@@ -136,15 +136,15 @@ def _end_note(lab: Lab) -> str:
     return why + note(f"<b>{lead}:</b> {text}")
 
 
-def _show(me: Visitor) -> tuple[str, dict]:
+def _show(me: Visitor) -> tuple[str, str | None]:
     from lora_demo.lab import to_csv
 
     if not me.results:
-        return results_view(()), gr.update(interactive=False)
+        return results_view(()), None
     file = new_folder() / "lora-trainings.csv"
     file.write_text(to_csv(me.results), encoding="utf-8")
     me.own([file], "table")
-    return results_view(me.results), gr.update(value=str(file), interactive=True)
+    return results_view(me.results), str(file)
 
 
 def _use(me: Visitor, picked: gr.EventData) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
 
+from lora_demo.ui.charts import file_size
 from lora_demo.ui.feedback import QUIET, new_folder, uploaded, visitor_errors
 from lora_demo.ui.notes import loaded_note, step
 from lora_demo.ui.views import View
@@ -17,6 +19,8 @@ from lora_demo.ui.welcome import build_forget
 
 if TYPE_CHECKING:
     from lora_demo.adapters import Adapter
+
+NOTHING = '<p class="quiet">After a training you can save your LoRA here.</p>'
 
 
 @dataclass(frozen=True)
@@ -29,17 +33,16 @@ def build_keep(visitor: gr.State, network: gr.State) -> Keep:
     with gr.Column(elem_classes="card"):
         gr.HTML(step(7, "Keep it", "A LoRA is a small file: save it, share it, load it again."))
         with gr.Row():
-            full = gr.DownloadButton("Save my LoRA", interactive=False, elem_id="save")
-            plain = gr.DownloadButton(
-                "lora.pth (for programmers)", interactive=False, elem_id="save-pth"
-            )
+            full = gr.DownloadButton("Save my LoRA", elem_id="save")
+            plain = gr.DownloadButton("lora.pth (for programmers)", elem_id="save-pth")
             load = gr.UploadButton(
                 "Load a LoRA file", file_types=[".safetensors", ".pth"], elem_id="load"
             )
+        offered = gr.HTML(NOTHING)
         status = gr.HTML()
         build_forget(visitor)
     loaded = load.upload(_load, [visitor, load, network], [network, status], **QUIET)
-    return Keep(loaded, View(_offer, [visitor], [full, plain]))
+    return Keep(loaded, View(_offer, [visitor], [full, plain, offered]))
 
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:
@@ -53,10 +56,11 @@ def write_adapter(adapter: Adapter, name: str = "") -> Path:
 
 def _offer(me: Visitor) -> tuple:
     if me.adapter is None:
-        return gr.skip(), gr.skip()
+        return None, None, NOTHING
     files = write_adapter(me.adapter), write_adapter(me.adapter, "lora.pth")
     me.own(files, "LoRA")
-    return tuple(gr.update(value=str(file), interactive=True) for file in files)
+    size = file_size(files[0].stat().st_size)
+    return *map(str, files), f'<p class="quiet saved">{escape(files[0].name)}: {size}</p>'
 
 
 def _load(me: Visitor, path: str, network: str) -> tuple[str, str]:

@@ -69,7 +69,6 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
                     show_label=False,
                     buttons=[],
                     height=130,
-                    visible=False,
                     elem_id="chosen",
                 )
                 card = gr.HTML(nothing_to_compare(), elem_id="comparison")
@@ -88,7 +87,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
     trial.compare_after(added)
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
     trial.compare_after(gallery.delete(lambda: None, None, chosen, **QUIET))
-    chosen.change(_show, chosen, shown, **QUIET)
+    chosen.change(lambda path: path, chosen, shown, **QUIET)
     gr.on(
         [strength.input, strength.release, network.change],
         _compare,
@@ -122,10 +121,6 @@ def _settle(path: str | None, me: Visitor, network: str) -> tuple:
     """The dial goes to the LoRA's own strength."""
     dial = (me.adapter.strength, strength_note(me.adapter)) if me.adapter else (gr.skip(),) * 2
     return *dial, _compare(path, me, network)
-
-
-def _show(path: str | None) -> dict:
-    return gr.update(value=path, visible=path is not None)
 
 
 def _offer(set_names: Sequence[str]) -> tuple[Items, str]:
