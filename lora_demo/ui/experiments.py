@@ -100,15 +100,17 @@ def build_experiments(
 
 async def _watch(me: Visitor, lab: Lab) -> AsyncIterator[tuple]:
     """Yields what becomes of status and table."""
-    told = drawn = None
+    told = drawn = table = None
     with seen(*lab.jobs):
         async for _ in follow(*lab.jobs):
             VISITORS.keep(me)
             status, results = _lab_note(lab), me.results
-            if (status, results) != (told, drawn):
-                yield status, results_view(results) if results is not drawn else gr.skip()
-                told, drawn = status, results
-    yield _end_note(lab), gr.skip()
+            if results is not drawn:
+                drawn, table = results, results_view(results)
+            if (status, table) != told:
+                yield status, table
+                told = status, table
+    yield _end_note(lab), results_view(me.results)
 
 
 def _lab_note(lab: Lab) -> str:

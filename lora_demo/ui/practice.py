@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
@@ -31,6 +32,9 @@ from lora_demo.ui.unrelated import flatten, unrelated_paths
 from lora_demo.ui.visitors import VISITORS, Visitor
 from lora_demo.words import CATEGORIES, near_categories
 
+if TYPE_CHECKING:
+    from lora_demo.training import FitProgress
+
 
 @dataclass(frozen=True)
 class Practice:
@@ -51,7 +55,7 @@ def build_practice(
         stop = gr.Button("Stop", variant="stop", size="lg", elem_id="stop")
         status = gr.HTML(ready_note(0), elem_id="lesson-status")
         tested = gr.HTML(elem_id="tested")
-        plot = gr.HTML(loss_plot((), 1), elem_id="loss")
+        plot = gr.HTML(_plot(None), elem_id="loss")
     watched = gr.State(None)
 
     def on_train(values: dict) -> tuple:
@@ -106,16 +110,20 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
             if job.stopped.is_set():
                 status = STOPPING
             if status != told:  # an update costs the server more than a look
-                yield status, loss_plot(made.points, made.epochs) if made else gr.skip()
+                yield status, _plot(made or me.lesson)
                 told = status
-    plot = loss_plot(me.lesson.points, me.lesson.epochs) if me.lesson else gr.skip()
     if job.error:
         status = failed_note(job.error)
     elif job.newest is None or me.lesson is None:
         status = note("Stopped before its turn came. Nothing was learned this time.")
     else:
         status = cut_short_note(job) + end_note(me.lesson)
-    yield status, plot
+    yield status, _plot(me.lesson)
+
+
+def _plot(progress: FitProgress | None) -> str:
+    """To draw what stands there costs the server less than `gr.skip()`, which makes a component."""
+    return loss_plot(progress.points, progress.epochs) if progress else loss_plot((), 1)
 
 
 async def _watch_test(job: Job) -> AsyncIterator[str]:
