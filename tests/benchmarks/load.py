@@ -1,6 +1,8 @@
 """Thirty visitors at once: who waits how long, and whether anybody sees what is another's.
 
-`python -m tests.benchmarks.load [--visitors 30] [--trainings 300]`; EfficientNet-Lite0.
+`python -m tests.benchmarks.load [--visitors 30] [--rounds 3] [--trainings 300]`;
+EfficientNet-Lite0. Of the rounds the worst counts, and of the p95, which the machine's speed
+changes by half, the median.
 """
 
 import argparse
@@ -281,6 +283,7 @@ async def in_a_row(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=30, help="more than five")
+    parser.add_argument("--rounds", type=int, default=3, help="an odd number")
     parser.add_argument("--trainings", type=int, default=300)
     parser.add_argument("--workers", type=int, help="for the app: Ray actors; none by default")
     asked = parser.parse_args()
@@ -302,11 +305,18 @@ def main() -> None:
             print(f"one by one {seconds:.2f} s; the cores can do {several:.2f} at once")
             return seconds / several
 
-        before = alone()
-        with serving("many", *options) as app:
-            rows, p95 = asyncio.run(all_at_once(app[1], folders, asked.visitors))
         name = f"{asked.visitors} visitors: p95 s from click to result / one by one"
-        rows.append(at_most(name, p95, 1.5, (before + alone()) / 2))
+        rounds, waits, before = [], [], alone()
+        for number in range(asked.rounds):
+            with serving(f"many-{number}", *options) as app:
+                rows, p95 = asyncio.run(all_at_once(app[1], folders, asked.visitors))
+            after = alone()
+            rounds.append(rows)
+            waits.append(at_most(name, p95, 1.5, (before + after) / 2))
+            print(f"{p95:.2f} s are {waits[-1].ratio:.2f} of one by one", flush=True)
+            before = after
+        rows = [max(same, key=lambda row: row.ours) for same in zip(*rounds, strict=True)]
+        rows.append(sorted(waits, key=lambda row: row.ratio)[len(waits) // 2])
         for visitors in (1, 20) if asked.trainings else ():
             with serving(f"row-{visitors}") as (process, url, _):
                 row = in_a_row(url, folders, asked.trainings, process.pid, visitors)
