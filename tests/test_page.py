@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from lora_demo import weights as weights_room
 from lora_demo.ui.pictures import leave_out_bad
+from lora_demo.ui.trial import choose_newest
 from tests.conftest import DATA
 
 DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]
@@ -427,8 +428,9 @@ def test_the_visitors_own_pictures_are_watched_too(page, tmp_path):
     expect(page.locator("#broken")).to_contain_text("of 1 pictures of yours", timeout=20_000)
 
 
-def test_pictures_that_the_page_lost_are_asked_for_once_more():
-    _, told = leave_out_bad(None)
+@pytest.mark.parametrize("sort", [leave_out_bad, choose_newest])
+def test_pictures_that_the_page_lost_are_asked_for_once_more(sort):
+    _, told, *_ = sort(None)
 
     assert "once more" in told
 

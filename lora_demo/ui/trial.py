@@ -60,7 +60,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
                 gallery = build_gallery("trial", "Pictures to try", OTHERS, allow_preview=False)
-                added = sort_uploads(gallery, _take, chosen)
+                added = sort_uploads(gallery, choose_newest, chosen)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
@@ -134,9 +134,8 @@ def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
         return str(uploaded(items[picked.index][0])), gr.Gallery(selected_index=None)
 
 
-def _take(items: Items) -> tuple:
-    """The newest picture is chosen, where it can be read."""
+def choose_newest(items: Items | None) -> tuple:
+    """What `leave_out_bad` says, and the newest picture, where it can be read."""
     good, note = leave_out_bad(items)
-    newest = items[-1]
-    readable = not note or newest in good.items
-    return good, note, str(uploaded(newest[0])) if readable else gr.skip()
+    readable = items and (not note or items[-1] in good.items)
+    return good, note, str(uploaded(items[-1][0])) if readable else gr.skip()

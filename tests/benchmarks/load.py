@@ -177,7 +177,7 @@ def check(visits: dict[Path, Visit], url: str) -> int:
         others = [w for w in map(word, visits) if w != word(own) and f"“{w}”" in text]
         names = set(re.findall(r"\d{3}-\d\.png", str(visit.values)))
         expected = taught(own)
-        saved = own.parent.parent / f"{own.name}.safetensors"
+        saved = own.parent.parent / "lora.safetensors"
         saved.write_bytes(httpx.get(f"{url}gradio_api/file={visit.value('save')['path']}").content)
         adapter = load_adapter(saved, model)
         trial = read_features(model, sorted(own.iterdir())[5])
@@ -294,8 +294,8 @@ def main() -> None:
         pictures = folder / "pictures"
         folders = draw(pictures, max(asked.visitors + 1, FEW, asked.trainings))
 
-        def serving(name: str, *options: str) -> AbstractContextManager:
-            return started(ROOT / "app.py", *options, GRADIO_TEMP_DIR=str(folder / name))
+        def serving(name: str, *more: str) -> AbstractContextManager:
+            return started(ROOT / "app.py", *more, GRADIO_TEMP_DIR=str(folder / name))
 
         def alone() -> float:
             """What the p95 is measured by: before and after, as the machine's speed changes."""
