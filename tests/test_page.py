@@ -320,7 +320,7 @@ def test_a_saved_lora_can_be_loaded_again(page, tmp_path):
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
     expect(page.get_by_text("A fair test")).to_be_visible()  # nothing under way at a reload
-    expect(page.get_by_text("lora-goldfish.safetensors: ")).to_be_visible()
+    expect(page.get_by_text("Your LoRA: lora-goldfish.safetensors, ")).to_be_visible()
     expect(page.locator("#csv")).to_be_visible()
     for button in ("save", "save-pth"):
         with page.expect_download() as download:

@@ -59,8 +59,8 @@ def _offer(me: Visitor) -> tuple:
         return None, None, NOTHING
     files = write_adapter(me.adapter), write_adapter(me.adapter, "lora.pth")
     me.own(files, "LoRA")
-    size = file_size(files[0].stat().st_size)
-    return *map(str, files), f'<p class="quiet saved">{escape(files[0].name)}: {size}</p>'
+    told = f"Your LoRA: {escape(files[0].name)}, {file_size(files[0].stat().st_size)}"
+    return *map(str, files), f'<p class="quiet saved">{told}</p>'
 
 
 def _load(me: Visitor, path: str, network: str) -> tuple[str, str]:
