@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import gradio as gr
+from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from lora_demo.errors import LoraDemoError
@@ -53,6 +54,15 @@ def uploaded(path: object) -> Path:
     except (ValueError, OSError):  # a NUL in it, or a name without end
         pass
     raise LoraDemoError("That file was not uploaded here. Add it to the page once more.")
+
+
+def hand_out(path: str | Path) -> str:
+    """Copy a picture of our own, once, to where the page may fetch it; returns the copy's path.
+
+    Gradio hands out files of its own cache and of the working folder alone, and both this app and
+    Gradio may be installed elsewhere.
+    """
+    return save_file_to_cache(path, get_upload_folder())
 
 
 def new_folder() -> Path:

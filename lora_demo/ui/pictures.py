@@ -16,7 +16,7 @@ from lora_demo.images import (
     read_class_folders,
 )
 from lora_demo.ui.drawing import build_drawing_pad
-from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
+from lora_demo.ui.feedback import QUIET, hand_out, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import note, refused_note, step
 from lora_demo.words import CATEGORIES, find_category
@@ -118,21 +118,22 @@ def leave_out_bad(items: Items | None) -> tuple[Good | dict, str]:
 
 
 def held_out(set_names: Iterable[str]) -> list[str]:
-    """Paths of the pictures that are not learned from, in `data/<category>/held_out/`."""
+    """Copies of the pictures that are not learned from, in `data/<category>/held_out/`."""
     folders = [DATA / name / "held_out" for name in set_names]
-    return [str(path) for folder in folders for path in sorted(folder.glob("[!.]*"))]
+    return [hand_out(path) for folder in folders for path in sorted(folder.glob("[!.]*"))]
 
 
 def _load_set(name: str) -> tuple[Items, str]:
     with visitor_errors():
         pictures = read_class_folder(DATA / name, CATEGORIES)
-        return [(str(p.path), None) for p in pictures], find_category(name, CATEGORIES)
+        return [(hand_out(p.path), None) for p in pictures], find_category(name, CATEGORIES)
 
 
 def _load_all() -> tuple[Items, None]:
     """Each picture with its class as caption; the one choice for all is left open."""
     with visitor_errors():
-        return [(str(p.path), p.label) for p in read_class_folders(DATA, CATEGORIES)], None
+        pictures = read_class_folders(DATA, CATEGORIES)
+        return [(hand_out(p.path), p.label) for p in pictures], None
 
 
 @lru_cache(maxsize=4096)  # an upload's path holds the digest of its content

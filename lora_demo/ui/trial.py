@@ -16,7 +16,7 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.limits import MAX_STRENGTH
 from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
-from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
+from lora_demo.ui.feedback import QUIET, hand_out, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import nothing_to_compare, problem, step
 from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad, sort_uploads
@@ -24,8 +24,6 @@ from lora_demo.ui.results import strength_note
 from lora_demo.ui.unrelated import PHOTOS
 from lora_demo.ui.views import View
 from lora_demo.ui.visitors import VISITORS, Visitor
-
-OTHERS = [(path, "other") for path in PHOTOS]
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
         )
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
-                gallery = build_gallery("trial", "Pictures to try", OTHERS, allow_preview=False)
+                gallery = build_gallery("trial", "Pictures to try", _others(), allow_preview=False)
                 added = sort_uploads(gallery, choose_newest, chosen)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
@@ -124,8 +122,12 @@ def _settle(path: str | None, me: Visitor, network: str) -> tuple:
 
 
 def _offer(set_names: Sequence[str]) -> tuple[Items, str]:
-    items = [*((path, "new") for path in held_out(set_names)), *OTHERS]
+    items = [*((path, "new") for path in held_out(set_names)), *_others()]
     return items, items[0][0]
+
+
+def _others() -> Items:
+    return [(hand_out(path), "other") for path in PHOTOS]
 
 
 def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
