@@ -1,10 +1,12 @@
 """Untrusted picture files, and folders named after classes, to upright RGB images within limits."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pi_heif import register_heif_opener
 from PIL import Image, ImageOps
 
 from lora_demo.errors import ImageError, LoraDemoError
@@ -18,7 +20,16 @@ from lora_demo.limits import (
 )
 from lora_demo.words import find_category
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
+# What every browser shows, and the endings under which a server says so.
+BROWSER_ENDINGS = {
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "GIF": (".gif",),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "AVIF": (".avif",),
+}
+FORMATS = (*BROWSER_ENDINGS, "HEIF", "DIB")  # DIB last: nearly any four bytes will do for it
 JPEG_PARTS = (
     (b"\xff\xda", MAX_JPEG_SCANS, "passes over the picture"),
     (b"Exif\0\0", MAX_EXIF_BLOCKS, "EXIF blocks"),
@@ -61,36 +72,30 @@ def decode_image(data: bytes, name: str) -> Image.Image:
 
     The size is checked against the limits before any pixel is decoded.
     """
-    if data[:2] == b"\xff\xd8":
-        for part, limit, what in JPEG_PARTS:
-            if data.count(part) > limit:
-                raise ImageError(name, f"is a JPEG with too many {what}. {_SAVE_AGAIN}")
-    Image.init()  # lists the formats that this Pillow can read
-    formats = [known for known in FORMATS if known in Image.OPEN]
-    try:
-        with Image.open(_CountedReads(data), formats=formats) as image:
-            _check_size(image, name)
-            return _to_rgb(ImageOps.exif_transpose(image))
-    except ImageError:
-        raise
-    except Image.DecompressionBombError as error:
-        raise ImageError(name, _TOO_MANY_PIXELS) from error
-    except Image.UnidentifiedImageError as error:
-        raise ImageError(
-            name,
-            "is not a picture in a format that can be read here (JPEG, PNG, GIF, WebP, BMP or "
-            f"AVIF). {_SAVE_AGAIN}",
-        ) from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, ...
-        raise ImageError(
-            name, f"cannot be read as a picture; it may be damaged or cut short. {_SAVE_AGAIN}"
-        ) from error
+    with _opened(data, name) as image:
+        return _to_rgb(ImageOps.exif_transpose(image))
 
 
 def open_image(path: Path | str) -> Image.Image:
     """One picture file, upright and RGB; `ImageError` names the file and what is wrong."""
     path = Path(path)
     return decode_image(read_image_bytes(path), path.name)
+
+
+def browser_copy(path: Path) -> tuple[bytes, str] | None:
+    """What to show in place of a picture file, and its ending; None where the file itself will do.
+
+    Those are the same bytes where only the ending is wrong, or else an upright JPEG. Raises
+    `ImageError`.
+    """
+    data = read_image_bytes(path)
+    with _opened(data, path.name) as image:
+        endings = BROWSER_ENDINGS.get("JPEG" if image.format == "MPO" else image.format)
+        if endings is None:
+            jpeg = io.BytesIO()
+            _to_rgb(ImageOps.exif_transpose(image)).save(jpeg, "JPEG", quality=95)
+            return jpeg.getvalue(), ".jpg"
+    return None if path.suffix.lower() in endings else (data, endings[0])
 
 
 def class_folders(root: Path | str) -> list[Path]:
@@ -128,6 +133,36 @@ class _CountedReads(io.BytesIO):
         if self.reads > MAX_PICTURE_READS:
             raise ValueError("consists of too many parts")
         return super().read(size)
+
+
+@contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
+    """The picture, not decoded yet; whatever goes wrong with it from here on is an `ImageError`."""
+    if data[:2] == b"\xff\xd8":
+        for part, limit, what in JPEG_PARTS:
+            if data.count(part) > limit:
+                raise ImageError(name, f"is a JPEG with too many {what}. {_SAVE_AGAIN}")
+    Image.init()  # lists the formats that this Pillow can read
+    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    formats = [known for known in FORMATS if known in Image.OPEN]
+    try:
+        with Image.open(_CountedReads(data), formats=formats) as image:
+            _check_size(image, name)
+            yield image
+    except ImageError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ImageError(name, _TOO_MANY_PIXELS) from error
+    except Image.UnidentifiedImageError as error:
+        raise ImageError(
+            name,
+            "is not a picture in a format that can be read here (JPEG, PNG, GIF, WebP, BMP, AVIF "
+            f"or HEIC). {_SAVE_AGAIN}",
+        ) from error
+    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, ...
+        raise ImageError(
+            name, f"cannot be read as a picture; it may be damaged or cut short. {_SAVE_AGAIN}"
+        ) from error
 
 
 def _entries(folder: Path | str) -> list[Path]:
