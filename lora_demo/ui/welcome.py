@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
@@ -15,9 +16,12 @@ from lora_demo.ui.runs import WATCH
 from lora_demo.ui.visitors import VISITORS, Visitor
 
 # The secret lies in the tab, not in the browser: the next one at a shared computer opens another.
+# Two tabs are two visitors.
 KEY = "lora-demo"
 FORGOTTEN = "forgotten"
-READ = f"() => {{ try {{ return sessionStorage.getItem('{KEY}') }} catch {{ return null }} }}"
+ANSWER_MS = 250  # that other tabs have to say that the secret is theirs
+SCRIPT = Path(__file__).with_name("tab.js").read_text(encoding="utf-8")
+READ = f"() => ({SCRIPT})('{KEY}', '{FORGOTTEN}', {ANSWER_MS})"
 WRITE = f"(secret) => {{ try {{ sessionStorage.setItem('{KEY}', secret) }} catch {{}} }}"
 # Later, as a reload in the middle of an event would end as an error in the console.
 LEAVE = f"() => {{ ({WRITE})('{FORGOTTEN}'); setTimeout(() => location.reload(), 200) }}"
