@@ -8,6 +8,7 @@ MAX_JPEG_SCANS = 50  # progressive files have about 10; each takes time over all
 MAX_EXIF_BLOCKS = 50  # a photo has one of up to 64 kB; Pillow copies all of them for each more
 MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
 MAX_REQUEST_BYTES = 2**20  # of what is no upload: 1,000 pictures are named in half of it
+MAX_REQUEST_SECONDS = 60  # for such a request to arrive
 MAX_LORA_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
 MAX_NEW_WORDS = 100
 MAX_RANK = 64

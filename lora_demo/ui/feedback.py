@@ -18,6 +18,7 @@ from lora_demo.long_work import SHOW_SECONDS
 
 # For every event: no spinner over what it changes, and no endpoint for clients.
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+NOT_UPLOADED = "That file was not uploaded here. Add it to the page once more."
 MAX_PATH = 4096  # letters; no file system takes more
 Step = TypeVar("Step")
 
@@ -53,7 +54,7 @@ def uploaded(path: object) -> Path:
             return resolved
     except (ValueError, OSError):  # a NUL in it, or a name without end
         pass
-    raise LoraDemoError("That file was not uploaded here. Add it to the page once more.")
+    raise LoraDemoError(NOT_UPLOADED)
 
 
 def hand_out(path: str | Path) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 import gradio as gr
 
 from lora_demo.limits import MAX_LORA_BYTES, MAX_VISITORS
-from lora_demo.ui.watch import HEALTH, LIMIT
+from lora_demo.ui.door import DOOR
+from lora_demo.ui.watch import HEALTH
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
 THEME = gr.themes.Base(
@@ -68,7 +69,7 @@ LAUNCH = {
     "pwa": False,
     "share": False,
     "strict_cors": True,
-    "app_kwargs": {"routes": [HEALTH], "middleware": [LIMIT]},
+    "app_kwargs": {"routes": [HEALTH], **DOOR},
 }
 
 

@@ -8,6 +8,7 @@ from PIL import Image
 from lora_demo.limits import KEEP_SECONDS, MAX_PIXELS
 from lora_demo.ui.api import publish_api
 from lora_demo.ui.breakage import build_breakage
+from lora_demo.ui.calls import Page
 from lora_demo.ui.experiments import build_experiments
 from lora_demo.ui.keep import build_keep
 from lora_demo.ui.look import INTRODUCTION
@@ -26,7 +27,7 @@ def build_app() -> gr.Blocks:
     """The Gradio app; `LAUNCH` holds the settings that it is to be launched with."""
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "100000")  # statistics at every event
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this, in Gradio's code, too
-    with gr.Blocks(title="Teach a frozen network", delete_cache=(600, KEEP_SECONDS)) as demo:
+    with Page(title="Teach a frozen network", delete_cache=(600, KEEP_SECONDS)) as demo:
         visitor = gr.State(Visitor())
         alone = build_gallery("alone", "Pictures it should leave alone", render=False)
         gr.HTML(INTRODUCTION)
