@@ -1,0 +1,73 @@
+"""The page in the engines of Safari and Firefox, from an app that runs as everybody starts it."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from os import environ
+
+import pytest
+
+from lora_demo.adapter_files import open_adapter
+from tests.conftest import DATA
+from tests.engine_window import PATIENCE, Window
+from tests.engines import ENGINES, missing, running, screen, soon
+
+DRAWINGS = sorted((DATA / "goldfish").glob("*.png"))
+HELD_OUT = DATA / "goldfish" / "held_out" / "2.png"
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`python app.py`; fails in the end on a traceback in what it said."""
+    folder = tmp_path_factory.mktemp("app")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    log, url = folder / "app.log", f"http://127.0.0.1:{port}/"
+    with running([sys.executable, "app.py"], log, cwd=DATA.parent, env=environ | settings):
+        soon(lambda: "Running on local URL" in log.read_text(), PATIENCE, "the app")
+        yield url
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def browser_window(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+    lacking = missing(request.param)
+    if lacking:
+        pytest.skip(f"{request.param} is not on this computer: apt-get install {' '.join(lacking)}")
+    home = tmp_path_factory.mktemp(request.param)
+    with screen(home) as display, ENGINES[request.param](display, home) as driver:
+        driver.set_window_rect(0, 0, 1280, 950)
+        yield Window(request.param, driver, display, home)
+
+
+@pytest.fixture
+def window(browser_window: Window, app: str) -> Iterator[Window]:
+    """The app in a new tab; fails in the end on a script error or on a mark of an error."""
+    browser_window.open(app)
+    yield browser_window
+    assert browser_window.went_wrong() == []
+
+
+def test_the_built_in_story_to_the_file_and_back_after_a_reload(window):
+    window.click("button", "Goldfish")
+    window.sees_pictures(5, "pictures")
+    window.click("#train")
+    window.sees("#lesson-status", "Done!")
+    window.sees("body", "A fair test")
+
+    window.sees("#comparison .answers.lora li", "goldfish")
+    assert "goldfish" not in window.js(
+        "return document.querySelector('#comparison .answers.frozen li').innerText"
+    )
+    window.click("#save")
+    file = window.home / "downloads" / "lora-goldfish.safetensors"
+    soon(lambda: file.exists() and file.stat().st_size, PATIENCE, file.name)
+    assert open_adapter(file, "efficientnet_lite0")[1].spec.class_names == ("goldfish",)
+
+    assert window.went_wrong() == []
+    window.reload()
+    window.sees("#greeting", "Welcome back")
+    window.sees_pictures(5, "pictures")
+    window.sees("#comparison .answers.lora li", "goldfish")
