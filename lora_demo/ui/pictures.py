@@ -19,6 +19,7 @@ from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, hand_out, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import note, refused_note, step
+from lora_demo.ui.word_field import build_word_field
 from lora_demo.words import CATEGORIES, find_category
 
 DATA = Path(__file__).parents[2] / "data"
@@ -27,7 +28,7 @@ DATA = Path(__file__).parents[2] / "data"
 @dataclass(frozen=True)
 class Pictures:
     gallery: gr.Gallery  # a caption is the picture's own class, where it has one
-    class_name: gr.Dropdown
+    class_name: gr.HTML  # its value is the word
     sets: dict[str, gr.Button]  # by folder in data/
     everything: gr.Button  # all the sets
     loads: list[Dependency]  # of the sets; a gallery that was empty does not say that it changed
@@ -52,15 +53,7 @@ def build_pictures() -> Pictures:
                 "word of your own, and it learns a new one.",
             )
         )
-        class_name = gr.Dropdown(
-            sorted(CATEGORIES, key=str.casefold),
-            value=None,
-            allow_custom_value=True,  # so that an unknown word is answered, not wiped away
-            label="The right answer",
-            show_label=False,
-            container=False,
-            elem_id="class-name",
-        )
+        class_name = build_word_field()
     chosen = [gallery, class_name]
     loads = [
         button.click(partial(_load_set, name), None, chosen, **QUIET)
