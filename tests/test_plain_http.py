@@ -27,6 +27,7 @@ PRIVATE = "aunt-emma"  # in names, words and values that are sent; it must not g
 CALL = "gradio_api/call/"
 JSON = {"Content-Type": "application/json"}
 CURL = shutil.which("curl")
+HTTP = httpx.Client(timeout=60)  # one: each would read the certificates anew
 with_curl = pytest.mark.skipif(not CURL, reason="curl is not on this computer")
 
 
@@ -65,7 +66,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def lives(url: str) -> bool:
-    return httpx.get(f"{url}healthz", timeout=10).text == "ok"
+    return HTTP.get(f"{url}healthz").text == "ok"
 
 
 @pytest.fixture
@@ -81,17 +82,17 @@ def quiet_app(own_app: OwnApp) -> Iterator[OwnApp]:
 @pytest.fixture(scope="module")
 def picture(own_app: OwnApp) -> dict:
     files = {"files": (f"{PRIVATE}.png", (DATA / "goldfish" / "1.png").read_bytes())}
-    answer = httpx.post(f"{own_app.url}gradio_api/upload", files=files)
+    answer = HTTP.post(f"{own_app.url}gradio_api/upload", files=files)
     return {"path": answer.raise_for_status().json()[0]}
 
 
 def answer(app: OwnApp, path: str, body: str | bytes, headers: dict = JSON) -> str:
     """What a caller is told: the last line of the stream, or the refusal at the door."""
-    sent = httpx.post(f"{app.url}{path}", content=body, headers=headers, timeout=60)
+    sent = HTTP.post(f"{app.url}{path}", content=body, headers=headers)
     if sent.status_code >= 400:
         return sent.text
     event = sent.json()["event_id"]
-    stream = httpx.get(f"{app.url}{path}/{event}", timeout=60)
+    stream = HTTP.get(f"{app.url}{path}/{event}")
     *_, event, data = [line for line in stream.text.splitlines() if line]
     assert event == "event: error"
     return data
@@ -168,7 +169,7 @@ def test_json_that_is_not_called_json_is_refused_in_words(quiet_app):
 
 @pytest.mark.parametrize("path", [f"call/train/{PRIVATE}", f"queue/data?session_hash={PRIVATE}"])
 def test_a_stream_that_is_not_there_ends(quiet_app, path):
-    assert "404" in httpx.get(f"{quiet_app.url}gradio_api/{path}").text
+    assert "404" in HTTP.get(f"{quiet_app.url}gradio_api/{path}").text
 
 
 @pytest.mark.parametrize("path", ["run/train", f"run/{PRIVATE}", "queue/join", "component_server"])
@@ -176,7 +177,7 @@ def test_a_stream_that_is_not_there_ends(quiet_app, path):
 def test_the_other_ways_in_are_as_kind(quiet_app, path, body):
     more = {"session_hash": PRIVATE, "component_id": 9999, "fn_name": PRIVATE}
 
-    told = httpx.post(f"{quiet_app.url}gradio_api/{path}", json={**body, **more})
+    told = HTTP.post(f"{quiet_app.url}gradio_api/{path}", json={**body, **more})
 
     assert told.status_code >= 400
     assert len(told.text) > 20
@@ -191,7 +192,7 @@ def test_a_length_that_is_none_is_refused(quiet_app, length):
 
 
 def connection(url: str) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", httpx.URL(url).port), timeout=20)
+    return socket.create_connection(("127.0.0.1", httpx.URL(url).port), timeout=60)
 
 
 def request(length: object, body: bytes) -> bytes:
@@ -259,7 +260,7 @@ def test_the_curl_lines_of_the_readme_teach_goldfish(own_app, tmp_path):
     assert event == "event: complete"
     assert (summary["pictures_read"], summary["class_name"]) == (5, "goldfish")
     assert (summary["placement"], summary["rank"], len(summary["losses"])) == ("pixels", 10, 100)
-    assert httpx.get(f"{own_app.url}gradio_api/file={adapter['path']}").status_code == 200
+    assert HTTP.get(f"{own_app.url}gradio_api/file={adapter['path']}").status_code == 200
 
 
 def test_compare_takes_two_arguments_and_train_takes_names(own_app, picture):
@@ -272,8 +273,8 @@ def test_compare_takes_two_arguments_and_train_takes_names(own_app, picture):
 
 
 def result(app: OwnApp, endpoint: str, body: dict) -> list:
-    sent = httpx.post(f"{app.url}{CALL}{endpoint}", json=body).raise_for_status().json()
-    stream = httpx.get(f"{app.url}{CALL}{endpoint}/{sent['event_id']}", timeout=120).text
+    sent = HTTP.post(f"{app.url}{CALL}{endpoint}", json=body).raise_for_status().json()
+    stream = HTTP.get(f"{app.url}{CALL}{endpoint}/{sent['event_id']}").text
     *_, event, data = [line for line in stream.splitlines() if line]
     assert event == "event: complete", data
     return json.loads(data.removeprefix("data: "))
