@@ -1,7 +1,6 @@
 """What is shown belongs to the lesson, the tab and the visitor that it is said to belong to."""
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.test_page import thumbnails
 from tests.test_visitors import SECRET, teach, window  # noqa: F401
