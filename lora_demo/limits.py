@@ -11,6 +11,7 @@ MAX_REQUEST_BYTES = 2**20  # of what is no upload: 1,000 pictures are named in h
 MAX_REQUEST_SECONDS = 60  # for such a request to arrive
 MAX_LORA_BYTES = 48 * 2**20  # rank 64 on the pixels has 37 MB
 MAX_NEW_WORDS = 100
+MAX_WORD_SIGNS = 40  # letters, and the marks on them, of a new word
 MAX_RANK = 64
 MAX_STRENGTH = 2.0
 MAX_EPOCHS = 1000

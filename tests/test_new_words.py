@@ -1,5 +1,7 @@
 """A class that the base model does not know: it is added, learned, kept, and costs nothing else."""
 
+import unicodedata
+
 import pytest
 import torch
 
@@ -17,6 +19,8 @@ from lora_demo import (
     train,
 )
 from lora_demo.forgetting import class_prototypes
+from lora_demo.ui.labels import to_word
+from lora_demo.words import CATEGORIES, known_words
 
 WORD = "my mug"
 
@@ -98,10 +102,67 @@ def test_known_and_new_words_are_taught_together(model, goldfish):
     assert [progress.adapter.categories[i] for i in answers] == [p.label for p in pictures]
 
 
-@pytest.mark.parametrize(
-    "word",
-    ["", " ", "<b>", "x" * 41, "a\nb", "a\0b", "(c)", "mug ", "\u3164", "Goldfish", "sea_snake"],
-)
+IN_ANY_SCRIPT = {
+    "Hindi": "मछली",
+    "Tamil": "சோறு",
+    "Tamil, the mark of no vowel": "நாய்",
+    "Bengali": "দুধ",
+    "Burmese": "ငါး",
+    "Burmese, four marks on a letter": "မြွှာ",
+    "Khmer": "ត្រី",
+    "Thai": "น้ำ",
+    "Arabic": "سَمَكَة",
+    "Hebrew": "שָׁלוֹם",
+    "Persian, not joined": "دا\u200cی",
+    "Sinhala, joined": "ශ්\u200dරී",
+    "Vietnamese": "cá vàng",
+    "Chinese": "金鱼",
+    "Korean": "금붕어",
+}
+
+
+@pytest.mark.parametrize("word", IN_ANY_SCRIPT.values(), ids=IN_ANY_SCRIPT)
+def test_a_word_may_be_written_in_any_script(word):
+    typed = unicodedata.normalize("NFD", word)  # as some keyboards send it
+
+    for label in (to_word(word), to_word(typed)):
+        assert label == word
+        assert known_words((label,), CATEGORIES)[-1] == word
+
+
+NO_WORDS = {
+    "nothing": "",
+    "a space": " ",
+    "a space behind it": "mug ",
+    "too long": "x" * 41,
+    "too long with its marks": "x" + "\u0930\u093e" * 20,
+    "markup": "<b>",
+    "two lines": "a\nb",
+    "a NUL": "a\0b",
+    "another form of a letter": "(c)",
+    "a known word": "Goldfish",
+    "a known word with an underscore": "sea_snake",
+    "a known word with an unseen joiner": "gold\u200cfish",
+    "a mark alone": "\u0301",
+    "a mark on a space": "my \u0301mug",
+    "a letter under a tower of marks": "z" + "\u0316" * 7,
+    "an unseen letter": "\u3164",
+    "an unseen vowel": "\u1160",
+    "an unseen mark": "mug\ufe0f",
+    "a joiner alone": "\u200d",
+    "a joiner at the end": "mug\u200d",
+    "two joiners": "m\u200d\u200dug",
+    "a space without width": "my\u200bmug",
+    "a hyphen that is not seen": "my\u00admug",
+    "read from right to left": "my\u202emug",
+    "a direction within": "my\u2067mug",
+    "a figure in a box": "1\u20e3",
+    "a family": "\U0001f468\u200d\U0001f469",
+    "no letter of any kind": "\ue000",
+}
+
+
+@pytest.mark.parametrize("word", NO_WORDS.values(), ids=NO_WORDS)
 def test_what_is_no_word_is_refused(model, word):
     with pytest.raises(LoraDemoError, match="cannot be a new word"):
         new_adapter(AdapterSpec(model.name, class_names=(word,)), model)

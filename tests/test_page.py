@@ -287,10 +287,12 @@ def test_what_is_no_word_is_refused(page):
     drop(page, "pictures", DRAWINGS)
     expect(thumbnails(page, "pictures")).to_have_count(5)
     type_class(page, "<b>bold</b>")
-    expect(page.get_by_text("Ready: 5 pictures")).to_be_visible()
+    refusal = "“<b>bold</b>” cannot be a new word"
+    expect(page.locator("#lesson-status .note-bad")).to_contain_text(refusal)
+    expect(page.get_by_text("Ready")).to_have_count(0)
     page.locator("#train").click()
 
-    expect(page.locator(".note-bad")).to_contain_text("“<b>bold</b>” cannot be a new word")
+    expect(page.locator("#lesson-status .note-bad")).to_contain_text(refusal)
 
 
 def test_the_page_says_what_comes_next(page):

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from lora_demo.errors import LoraDemoError
 from lora_demo.images import LabelledImage
 from lora_demo.ui.feedback import uploaded
-from lora_demo.words import CATEGORIES, find_category, tidy
+from lora_demo.words import CATEGORIES, known_category
+from lora_demo.writing import tidy
 
 Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
 
@@ -34,7 +35,4 @@ def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
 
 def to_word(typed: str) -> str:
     """The class that is meant; what is none of the 1,000 is a new word."""
-    try:
-        return find_category(typed, CATEGORIES)
-    except LoraDemoError:
-        return tidy(typed)
+    return known_category(typed, CATEGORIES) or tidy(typed)

@@ -30,7 +30,7 @@ from lora_demo.ui.runs import (
 from lora_demo.ui.settings import Settings, build_settings
 from lora_demo.ui.unrelated import flatten, unrelated_paths
 from lora_demo.ui.visitors import VISITORS, Visitor
-from lora_demo.words import CATEGORIES, near_categories
+from lora_demo.words import CATEGORIES, known_words, near_categories
 
 if TYPE_CHECKING:
     from lora_demo.training import FitProgress
@@ -91,6 +91,10 @@ def _ready(me: Visitor, items: Items | None, class_name: str | None) -> str | di
     words = words_shown(items, class_name)
     distinct = list(dict.fromkeys(word for word in words if word))
     new = [word for word in distinct if word not in CATEGORIES]
+    try:
+        known_words(new, CATEGORIES)
+    except LoraDemoError as error:
+        return problem(error)
     near = near_categories(new[0], CATEGORIES) if new else []
     return ready_note(len(words), [] if None in words else distinct, new, near)
 

@@ -1,0 +1,85 @@
+"""“Did you mean”: what people type, and what is offered for it; rather nothing than nonsense."""
+
+import pytest
+
+from lora_demo.words import CATEGORIES, near_categories
+
+ELEPHANTS = ["Indian elephant", "African elephant"]
+CATS = ["tiger cat", "Persian cat", "Siamese cat", "Egyptian cat", "Madagascar cat"]
+CARS = ["sports car", "freight car", "passenger car"]
+DOGS = [
+    "Eskimo dog",
+    "Maltese dog",
+    "African hunting dog",
+    "Bernese mountain dog",
+    "Greater Swiss Mountain dog",
+]
+OFFERED = {
+    # names
+    "Gina": [],
+    "Gloria": [],
+    "Gabriela": [],
+    "Max": [],
+    "Leonard": [],
+    "Diane": [],
+    "Lea": [],
+    # words for people
+    "girl": [],
+    "girls": [],
+    "man": [],
+    "woman": [],
+    "boy": [],
+    "mother": [],
+    "king": [],
+    "my brother": [],
+    # things of everyday, one and several
+    "cat": CATS,
+    "cats": CATS,
+    "dog": DOGS,
+    "Dogs": DOGS,
+    "car": CARS,
+    "cars": CARS,
+    "fish": ["anemone fish"],
+    "pen": ["fountain pen"],
+    "pens": ["fountain pen"],
+    "bus": ["school bus"],
+    "buses": ["school bus"],
+    "butterflies": ["cabbage butterfly", "sulphur butterfly"],
+    "mug": ["coffee mug"],
+    "table": ["pool table", "dining table"],
+    "chairs": ["barber chair", "folding chair", "rocking chair"],
+    "computer": ["desktop computer", "hand-held computer"],
+    "apples": ["custard apple"],
+    "teapots": ["teapot"],
+    "tree": [],
+    "house": [],
+    "horse": [],
+    "flower": [],
+    "water": [],
+    "butter": [],
+    "phone": [],
+    "cup of tea": [],
+    "my mug": [],
+    # slips
+    "goldfihs": ["goldfish", "goldfinch"],
+    "goldfisch": ["goldfish", "goldfinch"],
+    "gold fish": ["goldfish"],
+    "tea pot": ["teapot"],
+    "elefant": ELEPHANTS,
+    "elephants": ELEPHANTS,
+    "snial": ["snail"],
+    "bannana": ["banana"],
+    "umbrela": ["umbrella"],
+    "strawbery": ["strawberry"],
+    "hamer": ["hammer", "hamper"],
+    "great white": ["great white shark"],
+}
+
+
+@pytest.mark.parametrize(("typed", "offered"), OFFERED.items(), ids=OFFERED)
+def test_only_what_is_really_close_is_offered(typed, offered):
+    assert near_categories(typed, CATEGORIES) == offered
+
+
+def test_the_table_is_long_enough_to_mean_something():
+    assert len(OFFERED) >= 50
