@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pi_heif import register_heif_opener
-from PIL import Image, ImageOps
+from PIL import Image
 
 from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.jpeg import excess
 from lora_demo.limits import (
-    MAX_EXIF_BLOCKS,
-    MAX_JPEG_SCANS,
     MAX_PICTURE_BYTES,
     MAX_PICTURE_READS,
     MAX_PIXELS,
     MAX_SIDE_RATIO,
 )
+from lora_demo.upright import upright_rgb
 from lora_demo.words import find_category
 
 # What every browser shows, and the endings under which a server says so.
@@ -30,10 +30,6 @@ BROWSER_ENDINGS = {
     "AVIF": (".avif",),
 }
 FORMATS = (*BROWSER_ENDINGS, "HEIF", "DIB")  # DIB last: nearly any four bytes will do for it
-JPEG_PARTS = (
-    (b"\xff\xda", MAX_JPEG_SCANS, "passes over the picture"),
-    (b"Exif\0\0", MAX_EXIF_BLOCKS, "EXIF blocks"),
-)
 _SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
 _SMALLER = "Make the picture smaller and add it once more."
 _TOO_MANY_PIXELS = f"has over {MAX_PIXELS // 10**6} million pixels, too many. {_SMALLER}"
@@ -73,7 +69,7 @@ def decode_image(data: bytes, name: str) -> Image.Image:
     The size is checked against the limits before any pixel is decoded.
     """
     with _opened(data, name) as image:
-        return _to_rgb(ImageOps.exif_transpose(image))
+        return upright_rgb(image)
 
 
 def open_image(path: Path | str) -> Image.Image:
@@ -93,7 +89,7 @@ def browser_copy(path: Path) -> tuple[bytes, str] | None:
         endings = BROWSER_ENDINGS.get("JPEG" if image.format == "MPO" else image.format)
         if endings is None:
             jpeg = io.BytesIO()
-            _to_rgb(ImageOps.exif_transpose(image)).save(jpeg, "JPEG", quality=95)
+            upright_rgb(image).save(jpeg, "JPEG", quality=95)
             return jpeg.getvalue(), ".jpg"
     return None if path.suffix.lower() in endings else (data, endings[0])
 
@@ -139,9 +135,9 @@ class _CountedReads(io.BytesIO):
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
     """The picture, not decoded yet; whatever goes wrong with it from here on is an `ImageError`."""
     if data[:2] == b"\xff\xd8":
-        for part, limit, what in JPEG_PARTS:
-            if data.count(part) > limit:
-                raise ImageError(name, f"is a JPEG with too many {what}. {_SAVE_AGAIN}")
+        too_many = excess(data)
+        if too_many:
+            raise ImageError(name, f"is a JPEG with too many {too_many}. {_SAVE_AGAIN}")
     Image.init()  # lists the formats that this Pillow can read
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
     formats = [known for known in FORMATS if known in Image.OPEN]
@@ -182,14 +178,3 @@ def _check_size(image: Image.Image, name: str) -> None:
             f"is a strip of {width} x {height} pixels, too narrow to see anything in. "
             "Crop it nearer to a square and add it once more.",
         )
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey; plain conversion would clip, not scale
-        image = image.point(lambda value: value / 256).convert("L")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(image, mask=image.getchannel("A"))
-        return paper
-    return image.convert("RGB")
