@@ -219,7 +219,7 @@ def test_enter_within_a_word_that_is_still_being_composed_does_not_take_it(page,
     field.focus()
     tools = page.context.new_cdp_session(page)
     tools.send("Input.imeSetComposition", {"text": "さか", "selectionStart": 2, "selectionEnd": 2})
-    enter = {"type": "rawKeyDown", "key": "Process", "code": "Enter", "windowsVirtualKeyCode": 229}
+    enter = {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 229}
     tools.send("Input.dispatchKeyEvent", enter)
     expect(field).to_have_attribute("aria-expanded", "true")
     expect(page.get_by_text("5 pictures. What do they show?")).to_be_visible()
