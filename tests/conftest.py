@@ -21,7 +21,7 @@ import huggingface_hub.constants
 import pytest
 import torch
 from gradio_client import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from torchvision.models import vgg19
 
 from lora_demo import FrozenModel, LabelledImage, load_model, read_class_folder, read_feature_set
@@ -30,6 +30,7 @@ from lora_demo.features import FeatureSet
 from lora_demo.weights import VGG19_FILE
 
 DATA = Path(__file__).parents[1] / "data"
+expect.set_options(timeout=15_000)  # ms; a busy machine opens a page in five seconds
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -39,6 +40,7 @@ CHROMIUM_FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera; still to be allowed by the context
 ]
 
 

@@ -11,8 +11,6 @@ from playwright.sync_api import Page, expect
 from safetensors.torch import save_file
 
 from lora_demo import weights as weights_room
-from lora_demo.ui.pictures import leave_out_bad
-from lora_demo.ui.trial import choose_newest
 from tests.conftest import DATA
 
 DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]
@@ -20,7 +18,7 @@ HELD_OUT = str(DATA / "goldfish" / "held_out" / "2.png")
 
 
 def drop(page: Page, gallery: str, files: list[str]) -> None:
-    page.locator(f"#{gallery} input[type=file]").first.set_input_files(files)
+    page.locator(f"#{gallery}-tray input[type=file]").set_input_files(files)
 
 
 def thumbnails(page: Page, gallery: str):
@@ -28,13 +26,8 @@ def thumbnails(page: Page, gallery: str):
 
 
 def leave_alone(page: Page, files: list[str]) -> None:
-    """Drops them on "Pictures it should leave alone", and again where it was too early."""
     page.get_by_role("button", name="Pictures it should leave alone").click()
     drop(page, "alone", files)
-    too_early = page.get_by_text("Please add it once more")
-    expect(too_early.or_(thumbnails(page, "alone").first)).to_be_visible()
-    if too_early.is_visible():
-        drop(page, "alone", files)
 
 
 def choose_class(page: Page, name: str) -> None:
@@ -428,13 +421,6 @@ def test_the_visitors_own_pictures_are_watched_too(page, tmp_path):
     train(page)
 
     expect(page.locator("#broken")).to_contain_text("of 1 pictures of yours", timeout=20_000)
-
-
-@pytest.mark.parametrize("sort", [leave_out_bad, choose_newest])
-def test_pictures_that_the_page_lost_are_asked_for_once_more(sort):
-    _, told, *_ = sort(None)
-
-    assert "once more" in told
 
 
 def test_the_lab_fills_a_table_that_gives_loras_back_and_can_be_stopped(page):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import gradio as gr
 
 from lora_demo.desk import DESK
@@ -9,9 +11,9 @@ from lora_demo.specs import Placement
 from lora_demo.ui.feedback import QUIET, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import note, step
-from lora_demo.ui.pictures import leave_out_bad, sort_uploads
 from lora_demo.ui.results import broken_report
 from lora_demo.ui.settings import Settings
+from lora_demo.ui.tray import Tray, build_tray
 from lora_demo.ui.unrelated import unrelated_paths
 from lora_demo.ui.views import View
 from lora_demo.ui.visitors import Visitor
@@ -19,10 +21,16 @@ from lora_demo.ui.visitors import Visitor
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
 
+@dataclass(frozen=True)
+class Breakage:
+    tray: Tray  # of the visitor's own pictures that are not to change
+    view: View  # at the LoRA's own strength; the dial moves it from there
+
+
 def build_breakage(
     visitor: gr.State, strength: gr.Slider, alone: gr.Gallery, settings: Settings
-) -> View:
-    """At the LoRA's own strength; the dial moves it from there."""
+) -> Breakage:
+    """Build step 5."""
     with gr.Column(elem_classes="card"):
         gr.HTML(
             step(
@@ -39,10 +47,9 @@ def build_breakage(
             elem_id="safe",
         )
         with gr.Accordion("Pictures it should leave alone", open=False):
-            alone.render()
-            added = sort_uploads(alone, leave_out_bad)
+            tray = build_tray(alone)
     inputs = [visitor, alone, strength]
-    added.then(_report, inputs, report, **QUIET)
+    tray.arrived.then(_report, inputs, report, **QUIET)
     moved = [alone.delete, strength.input, strength.release]
     gr.on(moved, _report, inputs, report, trigger_mode="always_last", **QUIET)
     chosen = safe.click(
@@ -50,7 +57,7 @@ def build_breakage(
     )
     own = chosen.then(settings.use_own, settings.placement, settings.course, queue=False, **QUIET)
     own.then(None, None, None, js=PRESS_TRAIN)
-    return View(_own_report, inputs[:2], [report])
+    return Breakage(tray, View(_own_report, inputs[:2], [report]))
 
 
 def _waiting() -> str:

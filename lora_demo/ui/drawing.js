@@ -34,11 +34,9 @@ function redraw() {
 }
 
 function send(blob) {
-  const input = document.querySelector(`#${pad.dataset.gallery} input[type=file]`);
-  const files = new DataTransfer();
-  files.items.add(new File([blob], `drawing-${++count}.png`, { type: "image/png" }));
-  input.files = files.files;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
+  const drawing = new File([blob], `drawing-${++count}.png`, { type: "image/png" });
+  const tray = document.querySelector(`#${pad.dataset.gallery}-tray`);
+  tray.dispatchEvent(new CustomEvent("pictures", { detail: [drawing] }));
   strokes = [];
   redraw();
 }

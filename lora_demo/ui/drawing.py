@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).with_name("drawing.js").read_text(encoding="utf-8")
 
 
 def build_drawing_pad(gallery_id: str, button: str) -> gr.HTML:
-    """`button` sends the drawing to the gallery with that id, through its own file input."""
+    """Make a pad whose `button` hands the drawing to the tray of the gallery with that id."""
     pens = "".join(
         f'<button class="pen" style="background:{code}" data-colour="{code}" '
         f'aria-label="{name} pen" aria-pressed="false"></button>'

@@ -13,8 +13,9 @@ from lora_demo.ui.experiments import build_experiments
 from lora_demo.ui.keep import build_keep
 from lora_demo.ui.look import INTRODUCTION
 from lora_demo.ui.network import build_network
-from lora_demo.ui.pictures import build_gallery, build_pictures
+from lora_demo.ui.pictures import build_pictures
 from lora_demo.ui.practice import build_practice
+from lora_demo.ui.tray import build_gallery
 from lora_demo.ui.trial import build_trial
 from lora_demo.ui.views import draw_after
 from lora_demo.ui.visitors import Visitor
@@ -29,7 +30,7 @@ def build_app() -> gr.Blocks:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this, in Gradio's code, too
     with Page(title="Teach a frozen network", delete_cache=(600, KEEP_SECONDS)) as demo:
         visitor = gr.State(Visitor())
-        alone = build_gallery("alone", "Pictures it should leave alone", render=False)
+        alone = build_gallery("alone", "Pictures it should leave alone")
         gr.HTML(INTRODUCTION)
         greeting, secret = build_welcome()
         network = build_network()
@@ -47,14 +48,16 @@ def build_app() -> gr.Blocks:
             trial.offer_when(button, [set_name])
         trial.offer_when(pictures.everything, list(pictures.sets))
         kept = [network.in_use, pictures.gallery, pictures.class_name, alone, *settings.dials]
-        kept += [trial.gallery, trial.chosen]
+        kept += [trial.tray.gallery, trial.chosen]
         jobs = {"lesson_job": practice.watched, "lab": lab.watched}
         for load in pictures.loads:
             keep_after(load.then, visitor, pictures.gallery)
+        for tray in (trial.tray, breakage.tray):
+            keep_after(tray.arrived.then, visitor, tray.gallery)
         back = welcome_back(demo, visitor, greeting, secret, kept, jobs)
         network.find_after(back, visitor)
         draw_after(practice.ended, trial.view)
-        of_the_lora = trial.view, breakage, keep.view
+        of_the_lora = trial.view, breakage.view, keep.view
         for event in (practice.judged, back):
             draw_after(event, *of_the_lora, lab.view)
         for event in (keep.loaded, lab.chosen):

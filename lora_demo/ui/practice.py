@@ -35,6 +35,9 @@ from lora_demo.words import CATEGORIES, known_words, near_categories
 if TYPE_CHECKING:
     from lora_demo.training import FitProgress
 
+# trays.js fills it, and begins the training when the last picture has arrived
+WAITING_FOR_PICTURES = '<div id="train-waits" class="note note-busy" role="status" hidden></div>'
+
 
 @dataclass(frozen=True)
 class Practice:
@@ -53,6 +56,7 @@ def build_practice(
         settings = build_settings(network)
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
         stop = gr.Button("Stop", variant="stop", size="lg", elem_id="stop")
+        gr.HTML(html_template=WAITING_FOR_PICTURES)
         status = gr.HTML(ready_note(0), elem_id="lesson-status")
         tested = gr.HTML(elem_id="tested")
         plot = gr.HTML(_plot(None), elem_id="loss")

@@ -19,8 +19,9 @@ from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, hand_out, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import nothing_to_compare, problem, step
-from lora_demo.ui.pictures import build_gallery, held_out, leave_out_bad, sort_uploads
+from lora_demo.ui.pictures import held_out
 from lora_demo.ui.results import strength_note
+from lora_demo.ui.tray import Tray, build_gallery, build_tray
 from lora_demo.ui.unrelated import PHOTOS
 from lora_demo.ui.views import View
 from lora_demo.ui.visitors import VISITORS, Visitor
@@ -28,7 +29,7 @@ from lora_demo.ui.visitors import VISITORS, Visitor
 
 @dataclass(frozen=True)
 class Trial:
-    gallery: gr.Gallery
+    tray: Tray
     chosen: gr.State  # path of the picture under comparison
     inputs: Sequence[gr.components.Component]
     card: gr.HTML
@@ -40,7 +41,7 @@ class Trial:
 
     def offer_when(self, button: gr.Button, set_names: Sequence[str]) -> None:
         """A click brings the unseen pictures of those sets, the first of them chosen."""
-        outputs = [self.gallery, self.chosen]
+        outputs = [self.tray.gallery, self.chosen]
         self.compare_after(button.click(partial(_offer, set_names), None, outputs, **QUIET))
 
 
@@ -58,7 +59,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
                 gallery = build_gallery("trial", "Pictures to try", _others(), allow_preview=False)
-                added = sort_uploads(gallery, choose_newest, chosen)
+                tray = build_tray(gallery, chosen)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320):
@@ -81,8 +82,8 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
                 )
                 why = gr.HTML()
     view = View(_settle, (chosen, visitor, network), (strength, why, card))
-    trial = Trial(gallery, chosen, (chosen, visitor, network, strength), card, strength, view)
-    trial.compare_after(added)
+    trial = Trial(tray, chosen, (chosen, visitor, network, strength), card, strength, view)
+    trial.compare_after(tray.arrived)
     trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
     trial.compare_after(gallery.delete(lambda: None, None, chosen, **QUIET))
     chosen.change(lambda path: path, chosen, shown, **QUIET)
@@ -134,10 +135,3 @@ def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
     """Nothing stays selected: a gallery with a selection takes no more pictures."""
     with visitor_errors():
         return str(uploaded(items[picked.index][0])), gr.Gallery(selected_index=None)
-
-
-def choose_newest(items: Items | None) -> tuple:
-    """What `leave_out_bad` says, and the newest picture, where it can be read."""
-    good, note = leave_out_bad(items)
-    readable = items and (not note or items[-1] in good.items)
-    return good, note, str(uploaded(items[-1][0])) if readable else gr.skip()

@@ -1,0 +1,128 @@
+"""A tray: a gallery, and all the ways in which pictures come into it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.errors import ImageError, LoraDemoError, bare
+from lora_demo.images import browser_copy, open_image
+from lora_demo.limits import MAX_PICTURE_BYTES, MAX_PICTURES
+from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
+from lora_demo.ui.labels import Items
+from lora_demo.ui.notes import refused_note
+
+SCRIPT = (
+    Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
+)  # trays.js lies in the head
+ACCEPT = "image/*,.heic,.heif,.avif,.dib,.pjpeg,.jfif"  # what the file dialog shows at first
+DOOR = f"""
+<div class="door" data-most-bytes="{MAX_PICTURE_BYTES}">
+  <p class="door-hint">Drop pictures or a folder here, or:</p>
+  <div class="door-ways">
+    <button type="button" class="door-add">Add pictures</button>
+    <button type="button" class="door-camera">Camera</button>
+    <button type="button" class="door-paste">Paste</button>
+  </div>
+  <input type="file" multiple hidden aria-label="Picture files" accept="{ACCEPT}">
+  <div class="camera" hidden>
+    <video playsinline muted aria-label="What the camera sees"></video>
+    <div class="door-ways">
+      <button type="button" class="shoot">Take the picture</button>
+      <button type="button" class="close">Close the camera</button>
+    </div>
+  </div>
+  <div class="door-status" role="status"></div>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Tray:
+    gallery: gr.Gallery
+    arrived: Dependency  # follows each arrival of pictures; the gallery has them then
+
+
+def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) -> gr.Gallery:
+    """Make a gallery, to be rendered by `build_tray`; handlers get (path, caption) pairs."""
+    return gr.Gallery(
+        value,
+        label=label,
+        show_label=False,
+        type="filepath",  # and no `file_types`: Gradio would refuse by name what we can read
+        interactive=True,
+        columns=5,
+        height="auto",
+        object_fit="contain",
+        buttons=[],
+        elem_id=elem_id,
+        elem_classes="tray-pictures",
+        render=False,
+        **more,
+    )
+
+
+def build_tray(gallery: gr.Gallery, newest: gr.State | None = None) -> Tray:
+    """Render the gallery below its door; whatever comes in is read before it is shown.
+
+    `newest` is the path of the picture that arrived last, if it can be read.
+    """
+    with gr.Column(elem_classes="tray", elem_id=f"{gallery.elem_id}-tray"):
+        door = gr.HTML("", html_template=DOOR, js_on_load=SCRIPT, apply_default_css=False)
+        gallery.render()
+        refused = gr.HTML()
+    newest = newest or gr.State(None)
+    outputs = [gallery, newest, refused, door]
+    arrived = door.arrive(take_in, [gallery, newest], outputs, **QUIET)
+    arrived.failure(_answer, None, door, **QUIET)  # so that the door does not wait for ever
+    return Tray(gallery, arrived)
+
+
+def take_in(
+    items: Items | None, newest: str | None, sent: gr.EventData
+) -> tuple[Items, str | None, str, str]:
+    """Add what can be read to the gallery, name what cannot, and answer the door."""
+    items, bad = list(items or ()), []
+    with visitor_errors():
+        files = [uploaded(path) for path in _paths(sent)]
+    for file in files:
+        try:
+            newest = str(_readable(file))
+            items.append((newest, None))
+        except ImageError as error:
+            bad.append(bare(error))
+            file.unlink(missing_ok=True)
+    return items, newest, refused_note(bad), _answer()
+
+
+def _paths(sent: gr.EventData) -> Sequence[object]:
+    paths = getattr(sent, "paths", None)
+    if not isinstance(paths, list) or len(paths) > MAX_PICTURES:
+        raise LoraDemoError(f"Add at most {MAX_PICTURES:,} pictures at once.")
+    return paths
+
+
+def _readable(file: Path) -> Path:
+    """Return the file, or in its place a copy that every browser shows. Raises `ImageError`."""
+    open_image(file)
+    copy = browser_copy(file)
+    if copy is None:
+        return file
+    data, ending = copy
+    shown = file.with_name(f"{file.stem}{ending}")
+    shown.write_bytes(data)
+    if shown != file:
+        with suppress(OSError):
+            file.unlink()
+    return shown
+
+
+def _answer() -> str:
+    """Return a value that was never there before: the door sees that it changed."""
+    return secrets.token_hex(8)
