@@ -218,3 +218,24 @@ def test_a_camera_takes_pictures(browser: Browser, app_url: str):
     expect(shoot).to_be_hidden()
     expect(thumbnails(page, "pictures")).to_have_count(2)
     context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_what_train_causes_is_in_view(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(page.get_by_text("Ready: 5 pictures")).to_be_visible()
+    page.locator("#train").click()
+
+    for text in ("Done!", "A fair test:"):
+        expect(page.get_by_text(text)).to_be_in_viewport(ratio=0.99, timeout=30_000)
+    expect(page.locator("#loss svg polyline")).to_be_in_viewport(ratio=0.99)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])
+def test_the_answers_to_a_tapped_picture_are_in_view(page, width, height):
+    page.set_viewport_size({"width": width, "height": height})
+    thumbnails(page, "trial").nth(1).click()
+
+    expect(page.locator("#chosen img")).to_be_in_viewport(ratio=0.99)
+    expect(page.locator("#comparison .answers.frozen li").first).to_be_in_viewport(ratio=0.99)

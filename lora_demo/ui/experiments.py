@@ -12,7 +12,7 @@ from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
 from lora_demo.long_work import follow, seen
 from lora_demo.specs import RANKS
-from lora_demo.ui.feedback import QUIET, new_folder
+from lora_demo.ui.feedback import QUIET, new_folder, reveal_on
 from lora_demo.ui.labels import taught_words, to_labelled
 from lora_demo.ui.lessons import start_lab
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
@@ -91,6 +91,8 @@ def build_experiments(
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     start.click(on_lab, inputs, [status, watched], **WATCH, **QUIET)
+    reveal_on(start.click, "lab-status", "lab-status")
+    reveal_on(table.click, "answers", "comparison")
     stop.click(lambda lab: DESK.stop(*lab.jobs), watched, None, queue=False, **QUIET)
     done = watched.change(_watch, [visitor, watched], [status, table], **WATCH, **QUIET)
     view = View(_show, [visitor], [table, save])

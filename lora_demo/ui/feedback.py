@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from html import escape
 from pathlib import Path
@@ -31,6 +31,11 @@ def visitor_errors() -> Iterator[None]:
     except LoraDemoError as error:
         text = escape(str(error), quote=False)  # messages are shown as HTML
         raise gr.Error(text, duration=20, print_exception=False) from error
+
+
+def reveal_on(event: Callable, first: str, last: str) -> None:
+    """Bring what lies between two elements, by id, into view, in the browser alone."""
+    event(None, None, None, js=f"() => reveal('#{first}', '#{last}')", **QUIET)
 
 
 def throttle(steps: Iterable[Step]) -> Iterator[Step]:

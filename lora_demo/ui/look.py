@@ -57,11 +57,11 @@ THEME = gr.themes.Base(
     slider_color_dark="#fb923c",
 )
 CSS = Path(__file__).with_name("look.css").read_text(encoding="utf-8")
-TRAYS = Path(__file__).with_name("trays.js").read_text(encoding="utf-8")
+SCRIPTS = [Path(__file__).with_name(f"{name}.js") for name in ("trays", "reveal")]
 LAUNCH = {
     "theme": THEME,
     "css": CSS,
-    "head": f"<script>{TRAYS}</script>",
+    "head": "".join(f"<script>{s.read_text(encoding='utf-8')}</script>" for s in SCRIPTS),
     "max_file_size": MAX_LORA_BYTES,  # of any upload; pictures have a lower limit of their own
     "state_session_capacity": MAX_VISITORS,  # a page takes 1 MB; Gradio would keep 10,000
     "run_history": False,  # would keep every input and output in the browser

@@ -14,7 +14,7 @@ from lora_demo.desk import DESK
 from lora_demo.errors import LoraDemoError
 from lora_demo.long_work import Job, follow, seen
 from lora_demo.ui.charts import loss_plot
-from lora_demo.ui.feedback import QUIET
+from lora_demo.ui.feedback import QUIET, reveal_on
 from lora_demo.ui.labels import Items, taught_words, to_labelled, words_shown
 from lora_demo.ui.lessons import learn
 from lora_demo.ui.notes import end_note, note, problem, progress_note, ready_note, step
@@ -80,6 +80,7 @@ def build_practice(
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     start.click(on_train, inputs, [status, tested, watched], **QUIET)
+    reveal_on(start.click, "lesson-status", "loss")
     stop.click(lambda me: DESK.stop(me.lesson_job), visitor, None, queue=False, **QUIET)
     ended = watched.change(_watch_training, [visitor, watched], [status, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)

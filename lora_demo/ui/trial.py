@@ -16,7 +16,7 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.limits import MAX_STRENGTH
 from lora_demo.ui.charts import comparison_card
 from lora_demo.ui.drawing import build_drawing_pad
-from lora_demo.ui.feedback import QUIET, hand_out, uploaded, visitor_errors
+from lora_demo.ui.feedback import QUIET, hand_out, reveal_on, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import nothing_to_compare, problem, step
 from lora_demo.ui.pictures import held_out
@@ -36,8 +36,8 @@ class Trial:
     strength: gr.Slider
     view: View  # at the LoRA's own strength
 
-    def compare_after(self, event: Dependency) -> None:
-        event.then(_compare, self.inputs, self.card, **QUIET)
+    def compare_after(self, event: Dependency) -> Dependency:
+        return event.then(_compare, self.inputs, self.card, **QUIET)
 
     def offer_when(self, button: gr.Button, set_names: Sequence[str]) -> None:
         """A click brings the unseen pictures of those sets, the first of them chosen."""
@@ -62,7 +62,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
                 tray = build_tray(gallery, chosen)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
-            with gr.Column(min_width=320):
+            with gr.Column(min_width=320, elem_id="answers"):
                 shown = gr.Image(
                     interactive=False,
                     show_label=False,
@@ -84,7 +84,8 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
     view = View(_settle, (chosen, visitor, network), (strength, why, card))
     trial = Trial(tray, chosen, (chosen, visitor, network, strength), card, strength, view)
     trial.compare_after(tray.arrived)
-    trial.compare_after(gallery.select(_choose, gallery, [chosen, gallery], **QUIET))
+    tapped = gallery.select(_choose, gallery, [chosen, gallery], **QUIET)
+    reveal_on(trial.compare_after(tapped).then, "answers", "comparison")
     trial.compare_after(gallery.delete(lambda: None, None, chosen, **QUIET))
     chosen.change(lambda path: path, chosen, shown, **QUIET)
     gr.on(
