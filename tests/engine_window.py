@@ -8,6 +8,7 @@ from pathlib import Path
 
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Remote
+from selenium.webdriver.remote.webelement import WebElement
 
 from tests.dragging import drag
 from tests.engines import soon
@@ -95,21 +96,32 @@ class Window:
         self.click(selector)
         self.driver.find_elements("css selector", selector)[0].send_keys(keys)
 
-    def drops(self, files: list[Path], selector: str) -> None:
-        """A real drag where the engine lets a page have the files.
+    @property
+    def hands_over_files(self) -> bool:
+        """Whether a page gets the files of a real drag.
 
-        WebKitGTK does not since CVE-2025-13947 (bugs.webkit.org 303434), though Safari does:
-        there the page's own events carry files that were made in the page.
+        WebKitGTK keeps them back since CVE-2025-13947 (bugs.webkit.org 303434); Safari does not.
         """
+        return self.engine != "webkit"
+
+    def drops(self, files: list[Path], selector: str) -> None:
+        """As a person does; else by events of the page's own, with files that are made in it."""
+        if self.hands_over_files:
+            self.drags(files, selector)
+        else:
+            contents = [base64.b64encode(file.read_bytes()).decode() for file in files]
+            self.js(DROP, self.in_view(selector), [file.name for file in files], contents)
+
+    def drags(self, files: list[Path], selector: str) -> None:
+        """A real drag of files and folders from another program."""
+        drag(self.display, files, self.on_screen(self.in_view(selector)))
+
+    def in_view(self, selector: str) -> WebElement:
         place = self.driver.find_elements("css selector", selector)[0]
         self.js("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", place)
-        if self.engine == "webkit":
-            contents = [base64.b64encode(file.read_bytes()).decode() for file in files]
-            self.js(DROP, place, [file.name for file in files], contents)
-        else:
-            drag(self.display, files, self.on_screen(place))
+        return place
 
-    def on_screen(self, place: object) -> tuple[int, int]:
+    def on_screen(self, place: WebElement) -> tuple[int, int]:
         """The middle of an element; nothing of the window lies below or beside the page."""
         x, y = self.js(
             """const { left, top, width, height } = arguments[0].getBoundingClientRect();

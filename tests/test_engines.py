@@ -1,11 +1,14 @@
 """The page in the engines of Safari and Firefox, from an app that runs as everybody starts it."""
 
+import shutil
 import socket
 import sys
 from collections.abc import Iterator
 from os import environ
+from pathlib import Path
 
 import pytest
+from selenium.webdriver import Keys
 
 from lora_demo.adapter_files import open_adapter
 from tests.conftest import DATA
@@ -55,7 +58,7 @@ def test_the_built_in_story_to_the_file_and_back_after_a_reload(window):
     window.sees_pictures(5, "pictures")
     window.click("#train")
     window.sees("#lesson-status", "Done!")
-    window.sees("body", "A fair test")
+    window.sees("#tested", "A fair test")
 
     window.sees("#comparison .answers.lora li", "goldfish")
     assert "goldfish" not in window.js(
@@ -70,4 +73,32 @@ def test_the_built_in_story_to_the_file_and_back_after_a_reload(window):
     window.reload()
     window.sees("#greeting", "Welcome back")
     window.sees_pictures(5, "pictures")
+    window.sees("#tested", "A fair test")
     window.sees("#comparison .answers.lora li", "goldfish")
+
+
+def test_own_pictures_and_a_typed_word_to_the_comparison(window, tmp_path):
+    folder = tmp_path / "my fish"
+    folder.mkdir()
+    files = [Path(shutil.copy(drawing, folder)) for drawing in DRAWINGS]
+    (folder / "Thumbs.db").write_bytes(b"not a picture")
+    window.drops([folder] if window.hands_over_files else files, "#pictures-tray")
+    window.sees_pictures(5, "pictures")
+    window.types("#class-name input", f"golden fish{Keys.ENTER}")
+    window.sees("#lesson-status", "Ready: 5 pictures of “golden fish”")
+    window.click("#train")
+    window.sees("#lesson-status", "Done!")
+
+    window.drops([HELD_OUT], "#trial-tray")
+
+    window.sees_pictures(6, "trial")
+    window.sees("#comparison .change", "to place 1")
+    window.sees("#comparison .answers.lora li", "golden fish")
+
+
+def test_a_drop_that_brings_no_picture_leaves_the_page_where_it_is(window):
+    if window.hands_over_files:
+        pytest.skip("this engine hands the files over")
+    window.drags([HELD_OUT], "h1")
+
+    window.sees("#pictures-tray", "came without a picture")
