@@ -55,10 +55,16 @@ class Window:
         self._watch()
 
     def _load(self, go: Callable[[], None]) -> None:
-        """WebKitGTK's driver does not wait for the new page."""
+        """WebKitGTK's driver does not wait for the new page, and answers no script in between."""
+
+        def came() -> bool:
+            with suppress(WebDriverException):
+                return self.js("return !window.left && !!document.body")
+            return False
+
         self.js("window.left = true")
         go()
-        soon(lambda: self.js("return !window.left && !!document.body"), PATIENCE, "a new page")
+        soon(came, PATIENCE, "a new page")
 
     def _watch(self) -> None:
         self.js(WATCH)

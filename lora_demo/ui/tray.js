@@ -23,6 +23,7 @@ const tray = {
   moving: () => queue.length + sending + arrived.length + looking,
   missing: () => failed.length,
   add,
+  tell,
 };
 
 function add(files) {

@@ -10,7 +10,9 @@ window.trays = (() => {
   let early = null; // what was dropped before there was a tray
 
   const shown = () => [...trays].filter((tray) => tray.place.getClientRects().length);
-  const carries_files = (event) => [...(event.dataTransfer?.types ?? [])].includes("Files");
+  // Links would leave the page; WebKitGTK calls files so, and keeps them back.
+  const KINDS = ["Files", "text/uri-list"];
+  const is_caught = (event) => KINDS.some((kind) => event.dataTransfer?.types.includes(kind));
 
   function distance(tray, event) {
     const box = tray.place.getBoundingClientRect();
@@ -68,7 +70,7 @@ window.trays = (() => {
   addEventListener("dragend", () => { own_drag = false; light(null); }, true);
   for (const name of ["dragenter", "dragover"]) {
     addEventListener(name, (event) => {
-      if (own_drag || !carries_files(event)) return;
+      if (own_drag || !is_caught(event)) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       event.dataTransfer.dropEffect = "copy";
@@ -78,13 +80,14 @@ window.trays = (() => {
   addEventListener("dragleave", (event) => { if (!event.relatedTarget) light(null); }, true);
   addEventListener("drop", async (event) => {
     light(null);
-    if (own_drag || !carries_files(event)) return;
+    if (own_drag || !is_caught(event)) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     const tray = nearest(event);
     const files = await dropped_files(event.dataTransfer);
-    if (tray) tray.add(files);
-    else early = files;
+    if (!tray) early = files;
+    else if (files.length) tray.add(files);
+    else tray.tell("What was dropped came without a picture. Press “Add pictures” and choose one there.");
   }, true);
   addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])];
