@@ -32,13 +32,10 @@ from lora_demo.ui.views import View, draw_after
 from lora_demo.ui.visitors import VISITORS, Visitor
 
 CHOOSE = """
-const choose = (event) => {
+element.addEventListener("click", (event) => {
   const mark = event.target.closest("[data-row]");
-  const key = event.type === "click" || ["Enter", " "].includes(event.key);
-  if (mark && key) { event.preventDefault(); trigger("click", {row: Number(mark.dataset.row)}); }
-};
-element.addEventListener("click", choose);
-element.addEventListener("keydown", choose);
+  if (mark) trigger("click", {row: Number(mark.dataset.row)});
+});
 """
 
 

@@ -6,6 +6,7 @@ import gradio as gr
 
 from lora_demo.limits import MAX_LORA_BYTES, MAX_VISITORS
 from lora_demo.ui.door import DOOR
+from lora_demo.ui.language import ENGLISH
 from lora_demo.ui.watch import HEALTH
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
@@ -71,7 +72,7 @@ LAUNCH = {
     "pwa": False,
     "share": False,
     "strict_cors": True,
-    "app_kwargs": {"routes": [HEALTH], **DOOR},
+    "app_kwargs": DOOR | {"routes": [HEALTH], "middleware": [*DOOR["middleware"], ENGLISH]},
 }
 
 

@@ -29,6 +29,7 @@ def build_app() -> gr.Blocks:
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "100000")  # statistics at every event
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this, in Gradio's code, too
     with Page(title="Teach a frozen network", delete_cache=(600, KEEP_SECONDS)) as demo:
+        demo.space_id = None  # else, on a Space, Gradio's header asks other hosts for its fonts
         visitor = gr.State(Visitor())
         alone = build_gallery("alone", "Pictures it should leave alone")
         gr.HTML(INTRODUCTION)

@@ -45,7 +45,7 @@ def results_view(results: Sequence[Result]) -> str:
             '<div class="plot plot-empty">Every training of yours becomes one line of a table '
             "here, and one point: high is learned, left is nothing broken.</div>"
         )
-    head = "".join(f"<th>{name}</th>" for name in (*COLUMNS, ""))
+    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS) + "<td></td>"
     meanings = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in COLUMNS.items())
     rows = "".join(_row(number, result) for number, result in enumerate(results))
     return (
@@ -86,16 +86,15 @@ def _plot(results: Sequence[Result]) -> str:
         spec = result.adapter.spec
         name = f"{SHORT[spec.placement]}, rank {spec.rank}"
         points.append(
-            f'<g class="point {spec.placement.value}" data-row="{number}" tabindex="0" '
-            f'role="button" aria-label="Use {name}"><title>{name}</title>'
+            f'<g class="point {spec.placement.value}" data-row="{number}"><title>{name}</title>'
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9"/>'
             f'<text x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle">{spec.rank}</text></g>'
         )
     recipes = dict.fromkeys(result.adapter.spec.placement for result in results)
     legend = "".join(f'<span class="point {p.value}">{SHORT[p]}</span>' for p in recipes)
     return (
-        f'<figure class="plot results"><svg viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT}" role="group" '
-        f'aria-label="Trainings: learned against broken">'
+        f'<figure class="plot results"><svg viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT}" role="img" '
+        f'aria-label="Trainings: learned against broken; the table says the same">'
         f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>'
         f'<text x="{left - 8}" y="{top + 14}" text-anchor="end">all</text>'
         f'<text x="{left - 8}" y="{bottom - 4}" text-anchor="end">none</text>'

@@ -68,6 +68,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
                     show_label=False,
                     buttons=[],
                     height=130,
+                    alt_text="The picture that is tried",
                     elem_id="chosen",
                 )
                 card = gr.HTML(nothing_to_compare(), elem_id="comparison")
