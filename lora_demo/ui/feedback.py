@@ -33,9 +33,12 @@ def visitor_errors() -> Iterator[None]:
         raise gr.Error(text, duration=20, print_exception=False) from error
 
 
-def reveal_on(event: Callable, first: str, last: str) -> None:
-    """Bring what lies between two elements, by id, into view, in the browser alone."""
-    event(None, None, None, js=f"() => reveal('#{first}', '#{last}')", **QUIET)
+def reveal_on(event: Callable, first: str, last: str, room: int = 0) -> None:
+    """Bring what lies between two elements, by id, into view, in the browser alone.
+
+    `room` is kept below them, in pixels, for what is still to come.
+    """
+    event(None, None, None, js=f"() => reveal('#{first}', '#{last}', {room})", **QUIET)
 
 
 def throttle(steps: Iterable[Step]) -> Iterator[Step]:

@@ -80,7 +80,7 @@ def build_practice(
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     start.click(on_train, inputs, [status, tested, watched], **QUIET)
-    reveal_on(start.click, "lesson-status", "loss")
+    reveal_on(start.click, "lesson-status", "loss", room=320)
     stop.click(lambda me: DESK.stop(me.lesson_job), visitor, None, queue=False, **QUIET)
     ended = watched.change(_watch_training, [visitor, watched], [status, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)

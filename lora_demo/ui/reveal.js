@@ -1,8 +1,10 @@
-// What a click causes is to be seen: unless all from `first` to `last` is in view, `first` goes to the top.
-window.reveal = (first, last) => {
+// What a click causes is to be seen: unless all from `first` to `last` is in view, with `room` pixels
+// below for what is still to come, `first` goes to the top.
+window.reveal = (first, last, room) => {
   const [top, bottom] = [first, last].map((selector) => document.querySelector(selector));
   if (!top || !bottom) return;
-  const seen = top.getBoundingClientRect().top >= 0 && bottom.getBoundingClientRect().bottom <= innerHeight;
+  const end = bottom.getBoundingClientRect().bottom + room;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-  if (!seen) top.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
+  if (top.getBoundingClientRect().top >= 0 && end <= innerHeight) return;
+  top.scrollIntoView({ block: "start", behavior: calm ? "auto" : "smooth" });
 };

@@ -46,6 +46,7 @@ DOOR = f"""
 @dataclass(frozen=True)
 class Tray:
     gallery: gr.Gallery
+    refused: gr.HTML  # what is said of pictures that came last and could not be read
     arrived: Dependency  # follows each arrival of pictures; the gallery has them then
 
 
@@ -81,7 +82,7 @@ def build_tray(gallery: gr.Gallery, newest: gr.State | None = None) -> Tray:
     outputs = [gallery, newest, refused, door]
     arrived = door.arrive(take_in, [gallery, newest], outputs, **QUIET)
     arrived.failure(_answer, None, door, **QUIET)  # so that the door does not wait for ever
-    return Tray(gallery, arrived)
+    return Tray(gallery, refused, arrived)
 
 
 def take_in(
