@@ -38,6 +38,7 @@ class Damage:
 
     groups: dict[str, Broken]  # pictures, by group; an index counts all that were given
     classes: Broken | None
+    called: dict[str, dict[int, str]]  # by group and index: what the base model calls a picture
 
     @property
     def is_none(self) -> bool:
@@ -94,13 +95,15 @@ def assess(
     adapter: Adapter, strength: float | None, unrelated: Mapping[str, Sequence[Path]]
 ) -> Iterator[Damage]:
     """What a LoRA breaks at that strength, by default its own."""
-    model, groups = load_model(adapter.spec.model_name), {}
+    model, groups, called = load_model(adapter.spec.model_name), {}, {}
     for name, paths in unrelated.items():
         read = read_others(model, paths, adapter.spec.placement is Placement.PIXELS)
         broken, places = count_broken(read.values(), adapter, strength), list(read)
         changes = (replace(change, index=places[change.index]) for change in broken.changes)
         groups[name] = replace(broken, changes=tuple(changes))
-    yield Damage(groups, count_classes_broken(model, adapter, strength))
+        answers = {place: int(features.logits[0].argmax()) for place, features in read.items()}
+        called[name] = {place: model.categories[answer] for place, answer in answers.items()}
+    yield Damage(groups, count_classes_broken(model, adapter, strength), called)
 
 
 def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:

@@ -6,8 +6,8 @@ import shutil
 import socket
 import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -28,7 +28,9 @@ from lora_demo import FrozenModel, LabelledImage, load_model, read_class_folder,
 from lora_demo import weights as weights_room
 from lora_demo.features import FeatureSet
 from lora_demo.weights import VGG19_FILE
+from tests.windows import new_window, tracebacks, unexpected
 
+BROKEN_CONNECTIONS = ("XXX",)
 DATA = Path(__file__).parents[1] / "data"
 expect.set_options(timeout=15_000)  # ms; a busy machine opens a page in five seconds
 CHROMIUM_FLAGS = [
@@ -116,28 +118,56 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, app_url: str) -> Iterator[Page]:
-    """The app in a fresh browser window; fails on a script error or a request that leaves it."""
-    context = browser.new_context()
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "console",
-        lambda message: problems.append(message.text) if message.type == "error" else None,
-    )
-    page.on(
-        "request",
-        lambda request: (
-            None
-            if request.url.startswith((app_url, "data:", "blob:"))
-            else problems.append(f"request to {request.url}")
-        ),
-    )
-    page.goto(app_url)
-    yield page
-    context.close()
-    assert problems == []
+def expected(request: pytest.FixtureRequest) -> list[str]:
+    """What may go wrong in this test: the texts of its marks `expects`."""
+    return expected_by(request.node)
+
+
+def expected_by(test: pytest.Item) -> list[str]:
+    return [text for mark in test.iter_markers("expects") for text in mark.args]
+
+
+@pytest.fixture
+def page(browser: Browser, app_url: str, expected: list[str]) -> Iterator[Page]:
+    """The app in a fresh browser window; fails on all that a visitor should not meet."""
+    with new_window(browser, app_url, expected) as window:
+        page = window.new_page()
+        page.goto(app_url)
+        yield page
+
+
+@pytest.fixture
+def window(browser: Browser, app_url: str, expected: list[str]) -> Iterator[Callable[[], Page]]:
+    """Opens pages of different visitors; what they reload and leave may break connections."""
+    with ExitStack() as windows:
+
+        def open_window() -> Page:
+            known = (*expected, *BROKEN_CONNECTIONS)
+            page = windows.enter_context(new_window(browser, app_url, known)).new_page()
+            page.goto(app_url)
+            expect(page.get_by_text("You teach EfficientNet-Lite0")).to_be_visible(timeout=30_000)
+            return page
+
+        yield open_window
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """Fails a test of the running app after which a traceback stands in the log."""
+    report = yield
+    if call.when == "teardown" and "app_url" in getattr(item, "fixturenames", ()):
+        log = "\n".join(text for _, text in report.sections)
+        wrong = unexpected(tracebacks(log), expected_by(item))
+        if wrong and report.passed:
+            report.outcome = "failed"
+            report.longrepr = "The app's log has:\n\n" + "\n\n".join(wrong)
+    return report
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from lora_demo import (
     Placement,
     compare,
     count_broken,
+    load_model,
     open_image,
     read_class_folder,
     read_features,
@@ -53,6 +54,16 @@ def test_with_lora_it_gets_drawings_right_that_it_has_not_seen(model, name, plac
 
     answers = [answer(model, path, progress.adapter) for path in held_out(name)]
     assert answers.count(name) >= least
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_each_efficientnet_lite_names_the_photos_that_are_controls(number):
+    model = load_model(f"efficientnet_lite{number}")
+
+    assert [answer(model, path) for path, word in PHOTOS.items() if word] == [
+        word for word in PHOTOS.values() if word
+    ]
+    assert list(PHOTOS.values()).count(None) == 2
 
 
 @pytest.mark.parametrize(("placement", "most"), [(Placement.HEAD, 4), (Placement.GUARDED, 0)])

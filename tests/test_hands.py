@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.conftest import DATA
 from tests.hands import drop_files, hover_files
 from tests.test_page import DRAWINGS, choose_class, thumbnails
+from tests.windows import new_window
 
 
 @pytest.fixture
@@ -26,15 +27,14 @@ def tray(page: Page, name: str):
 
 
 def test_a_drop_before_the_page_is_built_is_kept(browser: Browser, app_url: str):
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(app_url, wait_until="commit")
-    page.wait_for_function("window.trays")
-    hover_files(page, DRAWINGS[:2], 300, 60, end="drop")
+    with new_window(browser, app_url) as context:
+        page = context.new_page()
+        page.goto(app_url, wait_until="commit")
+        page.wait_for_function("window.trays")
+        hover_files(page, DRAWINGS[:2], 300, 60, end="drop")
 
-    expect(thumbnails(page, "pictures").or_(thumbnails(page, "trial"))).to_have_count(7)
-    assert len(context.pages) == 1
-    context.close()
+        expect(thumbnails(page, "pictures").or_(thumbnails(page, "trial"))).to_have_count(7)
+        assert len(context.pages) == 1
 
 
 def test_a_second_drop_joins_the_first(page):
@@ -144,29 +144,29 @@ def test_train_waits_for_pictures_on_their_way(page):
 
 
 def test_what_did_not_arrive_is_named_and_sent_again(browser: Browser, app_url: str):
-    context = browser.new_context()  # its console may name the requests that are cut
-    page = context.new_page()
-    page.goto(app_url)
-    page.route(
-        UPLOAD,
-        lambda route: (
-            route.abort() if b"4.png" in route.request.post_data_buffer else route.continue_()
-        ),
-    )
-    choose_class(page, "goldfish")
-    drop_files(page, DRAWINGS, tray(page, "pictures"))
-    expect(page.get_by_text("1 picture did not arrive: “4.png”")).to_be_visible()
-    expect(thumbnails(page, "pictures")).to_have_count(4)
-    page.locator("#train").click()  # it tells first
-    expect(page.get_by_text("1 picture did not arrive")).to_be_in_viewport()
-    expect(page.get_by_text("Practising")).to_have_count(0)
+    cut = ["net::ERR_FAILED"]  # how the console names the requests that are cut
+    with new_window(browser, app_url, cut) as context:
+        page = context.new_page()
+        page.goto(app_url)
+        page.route(
+            UPLOAD,
+            lambda route: (
+                route.abort() if b"4.png" in route.request.post_data_buffer else route.continue_()
+            ),
+        )
+        choose_class(page, "goldfish")
+        drop_files(page, DRAWINGS, tray(page, "pictures"))
+        expect(page.get_by_text("1 picture did not arrive: “4.png”")).to_be_visible()
+        expect(thumbnails(page, "pictures")).to_have_count(4)
+        page.locator("#train").click()  # it tells first
+        expect(page.get_by_text("1 picture did not arrive")).to_be_in_viewport()
+        expect(page.get_by_text("Practising")).to_have_count(0)
 
-    page.unroute(UPLOAD)
-    page.get_by_role("button", name="Send again").click()
+        page.unroute(UPLOAD)
+        page.get_by_role("button", name="Send again").click()
 
-    expect(thumbnails(page, "pictures")).to_have_count(5)
-    expect(page.get_by_text("did not arrive")).to_have_count(0)
-    context.close()
+        expect(thumbnails(page, "pictures")).to_have_count(5)
+        expect(page.get_by_text("did not arrive")).to_have_count(0)
 
 
 def test_an_oversize_file_is_named_and_the_others_go_on(page, tmp_path):
@@ -180,18 +180,17 @@ def test_an_oversize_file_is_named_and_the_others_go_on(page, tmp_path):
 
 
 def test_without_a_camera_its_button_is_not_there(browser: Browser, app_url: str):
-    context = browser.new_context()
-    context.add_init_script(  # what a page has on plain http
-        "Object.defineProperty(navigator, 'mediaDevices', {value: undefined});"
-        "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
-    )
-    page = context.new_page()
-    page.goto(app_url)
+    with new_window(browser, app_url) as context:
+        context.add_init_script(  # what a page has on plain http
+            "Object.defineProperty(navigator, 'mediaDevices', {value: undefined});"
+            "Object.defineProperty(navigator, 'clipboard', {value: undefined});"
+        )
+        page = context.new_page()
+        page.goto(app_url)
 
-    for button in ("Camera", "Paste"):
-        expect(page.get_by_role("button", name="Add pictures").first).to_be_visible()
-        expect(page.get_by_role("button", name=button)).to_have_count(0)
-    context.close()
+        for button in ("Camera", "Paste"):
+            expect(page.get_by_role("button", name="Add pictures").first).to_be_visible()
+            expect(page.get_by_role("button", name=button)).to_have_count(0)
 
 
 def test_a_camera_that_is_refused_is_explained_and_loses_nothing(page):
@@ -204,20 +203,19 @@ def test_a_camera_that_is_refused_is_explained_and_loses_nothing(page):
 
 
 def test_a_camera_takes_pictures(browser: Browser, app_url: str):
-    context = browser.new_context(permissions=["camera"])
-    page = context.new_page()
-    page.goto(app_url)
-    page.get_by_role("button", name="Camera").first.click()
-    shoot = page.get_by_role("button", name="Take the picture")
-    for count in (1, 2):
-        expect(shoot).to_be_visible()
-        shoot.click()
-        expect(thumbnails(page, "pictures")).to_have_count(count)
-    page.get_by_role("button", name="Close the camera").click()
+    with new_window(browser, app_url, permissions=["camera"]) as context:
+        page = context.new_page()
+        page.goto(app_url)
+        page.get_by_role("button", name="Camera").first.click()
+        shoot = page.get_by_role("button", name="Take the picture")
+        for count in (1, 2):
+            expect(shoot).to_be_visible()
+            shoot.click()
+            expect(thumbnails(page, "pictures")).to_have_count(count)
+        page.get_by_role("button", name="Close the camera").click()
 
-    expect(shoot).to_be_hidden()
-    expect(thumbnails(page, "pictures")).to_have_count(2)
-    context.close()
+        expect(shoot).to_be_hidden()
+        expect(thumbnails(page, "pictures")).to_have_count(2)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 844)])

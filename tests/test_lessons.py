@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.test_page import thumbnails
-from tests.test_visitors import SECRET, teach, window  # noqa: F401
+from tests.test_visitors import SECRET, teach
 
 TAUGHT = "#comparison .answers.lora li"
 
@@ -16,7 +16,7 @@ def copy_of(page: Page) -> Page:
     return popup.value
 
 
-def test_a_duplicated_tab_is_another_visitor(window):  # noqa: F811
+def test_a_duplicated_tab_is_another_visitor(window):
     first = window()
     teach(first, "Goldfish")
     second = copy_of(first)
@@ -41,7 +41,7 @@ def test_a_duplicated_tab_is_another_visitor(window):  # noqa: F811
         expect(page.locator(TAUGHT).first).to_contain_text(own)
 
 
-def test_two_quick_reloads_and_the_way_back_bring_the_work_back(window, app_url):  # noqa: F811
+def test_two_quick_reloads_and_the_way_back_bring_the_work_back(window, app_url):
     page = window()
     teach(page, "Goldfish")
     secret = page.evaluate(SECRET)
@@ -60,7 +60,7 @@ def test_two_quick_reloads_and_the_way_back_bring_the_work_back(window, app_url)
     assert download.value.failure() is None
 
 
-def test_a_copy_of_a_tab_that_is_closed_takes_its_work(window):  # noqa: F811
+def test_a_copy_of_a_tab_that_is_closed_takes_its_work(window):
     """As a browser does that opens a closed tab again."""
     first = window()
     teach(first, "Goldfish")

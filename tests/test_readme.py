@@ -59,7 +59,6 @@ def test_the_limits_are_those_of_the_code():
 
 
 def test_the_commands_are_the_ones_that_exist():
-    assert "python -m pip install -r requirements.txt && python app.py" in README
     assert "bash tests/run" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     files = "requirements.txt app.py tests/run tests/space data/make_drawings.py Dockerfile LICENSE"
     for path in files.split():

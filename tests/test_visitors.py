@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from gradio.utils import get_upload_folder
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from lora_demo import AdapterSpec, fit
 from lora_demo import features as features_room
@@ -25,23 +25,6 @@ from tests.test_page import (
 )
 
 SECRET = "sessionStorage.getItem('lora-demo')"
-
-
-@pytest.fixture
-def window(browser: Browser, app_url: str):
-    """Opens pages of different visitors. Gradio writes broken connections to the console."""
-    contexts = []
-
-    def open_window() -> Page:
-        contexts.append(browser.new_context())
-        page = contexts[-1].new_page()
-        page.goto(app_url)
-        expect(page.get_by_text("You teach EfficientNet-Lite0")).to_be_visible(timeout=30_000)
-        return page
-
-    yield open_window
-    for context in contexts:
-        context.close()
 
 
 def teach(page: Page, name: str) -> None:

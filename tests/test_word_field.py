@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from lora_demo.ui.word_field import MAX_LETTERS
 from tests.hostile_adapters import MARKUP
 from tests.test_page import DRAWINGS, drop, thumbnails
+from tests.windows import new_window
 from tests.wire import join, page_events, upload
 
 
@@ -20,12 +21,11 @@ def field(page: Page):
 @pytest.fixture(scope="module")
 def used_page(browser: Browser, app_url: str) -> Iterator[Page]:
     """One for a whole table: the field is emptied before each row."""
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(app_url)
-    with_pictures(page)
-    yield page
-    context.close()
+    with new_window(browser, app_url) as window:
+        page = window.new_page()
+        page.goto(app_url)
+        with_pictures(page)
+        yield page
 
 
 def with_pictures(page: Page):
@@ -134,22 +134,20 @@ def test_a_click_on_an_option_takes_it(page, field):
 
 
 def test_a_tap_takes_it_and_options_are_as_large_as_a_thumb(browser, app_url):
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
-    page.goto(app_url)
-    page.locator("#class-name input").tap()
-    page.keyboard.type("golden")
-    expect(options(page)).to_have_count(2)
-    assert min(option.bounding_box()["height"] for option in options(page).all()) >= 44
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    with new_window(browser, app_url, **phone) as window:
+        page = window.new_page()
+        page.goto(app_url)
+        page.locator("#class-name input").tap()
+        page.keyboard.type("golden")
+        expect(options(page)).to_have_count(2)
+        assert min(option.bounding_box()["height"] for option in options(page).all()) >= 44
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
-    options(page).get_by_text("golden retriever").tap()
+        options(page).get_by_text("golden retriever").tap()
 
-    expect(page.locator("#class-name input")).to_have_value("golden retriever")
-    expect(page.locator("#class-name input")).not_to_be_focused()  # the keyboard is put away
-    context.close()
+        expect(page.locator("#class-name input")).to_have_value("golden retriever")
+        expect(page.locator("#class-name input")).not_to_be_focused()  # the keyboard is put away
 
 
 def test_the_pointer_that_lies_where_the_list_opens_chooses_nothing(page, field):

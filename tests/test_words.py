@@ -1,6 +1,7 @@
 """What the page says of records: true words, and nothing of a visitor's runs as HTML."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from lora_demo.jobs import Damage
 from lora_demo.specs import Placement, adapter_size
 from lora_demo.training import FitProgress
 from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
+from lora_demo.ui.damage import broken_report
 from lora_demo.ui.notes import (
     end_note,
     loaded_note,
@@ -20,8 +22,8 @@ from lora_demo.ui.notes import (
     progress_note,
     ready_note,
 )
-from lora_demo.ui.results import broken_report, held_back_note, strength_note
-from lora_demo.ui.unrelated import OF_THE_VISITOR, OTHER_SETS
+from lora_demo.ui.results import held_back_note, strength_note
+from lora_demo.ui.unrelated import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
 from tests.conftest import DATA
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -84,7 +86,7 @@ def test_the_fair_test_is_told_as_counts():
 
 def test_what_broke_is_told_by_group_with_before_and_after():
     whole = {"photos of other things": Broken((), 0, 4), OTHER_SETS: Broken((), 0, 10)}
-    report = broken_report(Damage(whole, Broken((), 0, 1000)), {}, guarded=True)
+    report = broken_report(Damage(whole, Broken((), 0, 1000), {}), {}, guarded=True)
     assert "Nothing broken here" in report
     assert (
         "<b>0 of 4</b> photos of other things, <b>0 of 10</b> pictures of our other sets" in report
@@ -93,11 +95,35 @@ def test_what_broke_is_told_by_group_with_before_and_after():
 
     path = str(DATA / "snail" / "1.png")
     harmed = whole | {OTHER_SETS: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
-    report = broken_report(Damage(harmed, None), {OTHER_SETS: [path]}, guarded=True)
-    assert "It learned, and it broke something else" in report
+    report = broken_report(Damage(harmed, None, {}), {OTHER_SETS: [path]}, guarded=True)
+    assert "Nothing that it knew is broken, but other answers changed" in report
     assert f'{SAFE}</b> → <b class="lora">goldfish' in report
     assert "it learned “a drawing” more than the thing that is drawn" in report
     assert "kinds of things" not in report
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "title", "told"),
+    [
+        ("lion", None, "Nothing broken here", "lion</b>: right, before and now"),
+        ("lion", "cup", "and it broke something else", "cup</b>: right before, now broken"),
+        ("chow", None, "Nothing broken here", "chow</b>: wrong from the start"),
+        ("chow", "cup", "is broken, but other", "cup</b>: changed, but wrong from the start"),
+    ],
+)
+def test_a_photo_can_break_only_where_it_was_right(before, after, title, told):
+    lion = next(Path(path) for path, word in PHOTOS.items() if word == "lion")
+    changes = (Changed(0, before, after),) if after else ()
+    groups = {OF_OTHER_THINGS: Broken(changes, 0, 1)}
+    damage = Damage(groups, None, {OF_OTHER_THINGS: {0: before}})
+
+    report = broken_report(damage, {OF_OTHER_THINGS: [lion]}, guarded=True)
+
+    assert title in report
+    assert told in report
+    known = int(before == "lion")
+    assert f"named <b>{known}</b> of the photos rightly" in report
+    assert f"<b>{int(bool(known and after))}</b> of these broke" in report
 
 
 def test_of_a_visitors_picture_the_report_keeps_nothing(tmp_path):
@@ -106,7 +132,7 @@ def test_of_a_visitors_picture_the_report_keeps_nothing(tmp_path):
     reports = set()
     for color in ("red", "blue"):
         Image.new("RGB", (9, 9), color).save(path)
-        reports.add(broken_report(Damage(groups, None), {OF_THE_VISITOR: [path]}, guarded=True))
+        reports.add(broken_report(Damage(groups, None, {}), {OF_THE_VISITOR: [path]}, guarded=True))
 
     assert len(reports) == 2
 

@@ -8,10 +8,10 @@ import gradio as gr
 
 from lora_demo.desk import DESK
 from lora_demo.specs import Placement
+from lora_demo.ui.damage import broken_report
 from lora_demo.ui.feedback import QUIET, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import note, step
-from lora_demo.ui.results import broken_report
 from lora_demo.ui.settings import Settings
 from lora_demo.ui.tray import Tray, build_tray
 from lora_demo.ui.unrelated import unrelated_paths

@@ -80,17 +80,21 @@ def run_python(source: str, *arguments: object) -> str:
 
 @contextmanager
 def started(
-    script: Path, *arguments: str, **variables: str
+    script: Path, *arguments: str, folder: Path = ROOT, log: Path | None = None, **variables: str
 ) -> Iterator[tuple[subprocess.Popen, str, float]]:
-    """The process, its address, and the seconds until its page answered."""
+    """The process, its address, and the seconds until its page answered.
+
+    It is started in `folder`; what it prints goes to the file `log`, if there is one.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     settings = {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False", **variables}
     before = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     command = [sys.executable, script, *arguments]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, **quiet)
+    with open(log or os.devnull, "ab") as file:
+        printed = {"stdout": file, "stderr": file}
+        process = subprocess.Popen(command, cwd=folder, env=os.environ | settings, **printed)
     try:
         while process.poll() is None:
             try:
