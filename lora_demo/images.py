@@ -1,15 +1,16 @@
 """Untrusted picture files, and folders named after classes, to upright RGB images within limits."""
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pi_heif import register_heif_opener
 from PIL import Image
 
 from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.heic import is_heic, open_heic, tame
 from lora_demo.jpeg import excess
 from lora_demo.limits import (
     MAX_PICTURE_BYTES,
@@ -30,6 +31,7 @@ BROWSER_ENDINGS = {
     "AVIF": (".avif",),
 }
 FORMATS = (*BROWSER_ENDINGS, "HEIF", "DIB")  # DIB last: nearly any four bytes will do for it
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of what is judged here, for the log
 _SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
 _SMALLER = "Make the picture smaller and add it once more."
 _TOO_MANY_PIXELS = f"has over {MAX_PIXELS // 10**6} million pixels, too many. {_SMALLER}"
@@ -139,9 +141,11 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
         if too_many:
             raise ImageError(name, f"is a JPEG with too many {too_many}. {_SAVE_AGAIN}")
     Image.init()  # lists the formats that this Pillow can read
-    register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    open_heic()
     formats = [known for known in FORMATS if known in Image.OPEN]
     try:
+        if is_heic(data):
+            data = tame(data)
         with Image.open(_CountedReads(data), formats=formats) as image:
             _check_size(image, name)
             yield image

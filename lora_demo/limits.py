@@ -6,6 +6,7 @@ MAX_PIXELS = 50_000_000  # of a picture, decoded: 150 MB as RGB
 MAX_PICTURE_READS = 20_000  # Pillow makes three a chunk; 15 MB of PNG in 8 kB chunks needs 6,000
 MAX_JPEG_SCANS = 50  # progressive files have about 10; each takes time over all pixels
 MAX_EXIF_BLOCKS = 50  # a photo has one of up to 64 kB; Pillow copies all of them for each more
+MAX_HEIC_HEAD_BYTES = 128 * 2**10  # a phone's has 5 kB; each picture in it may copy all of it
 MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would need 2 GB
 MAX_REQUEST_BYTES = 2**20  # of what is no upload: 1,000 pictures are named in half of it
 MAX_REQUEST_SECONDS = 60  # for such a request to arrive

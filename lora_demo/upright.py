@@ -22,9 +22,9 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     """The first frame as browsers show it. Pillow's own errors where it cannot be decoded."""
     _fit_clear_colour(image)
     image.load()  # a PNG may have its EXIF behind the pixels
-    turn = _TURNS.get(orientation(image.info.get("exif", b"")))
+    turn = _TURNS.get(orientation(image.info.get("exif") or b""))
     image = _to_rgb(image)
-    return image.transpose(turn) if turn else image
+    return image if turn is None else image.transpose(turn)
 
 
 def orientation(exif: bytes) -> int:

@@ -29,6 +29,7 @@ from lora_demo.adapters import new_adapter
 from lora_demo.images import decode_image
 from lora_demo.limits import MAX_PIXELS
 from lora_demo.tensor_files import MAX_NUMBER
+from tests import hostile_heic
 from tests.mutations import mutate
 
 CORPUS = Path(__file__).with_name("corpus")
@@ -87,6 +88,8 @@ def picture_seeds() -> list[bytes]:
         _encoded(noise.quantize(16), "BMP"),
         _encoded(noise, "AVIF", exif=exif),
         _encoded(noise, "AVIF", **frames),
+        *(path.read_bytes() for path in sorted((CORPUS / "heic").iterdir())),
+        hostile_heic.good_grid(),
     ]
 
 

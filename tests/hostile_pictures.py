@@ -9,9 +9,12 @@ import numpy as np
 from PIL import Image
 
 from lora_demo.limits import MAX_JPEG_SCANS, MAX_PICTURE_BYTES
+from tests import hostile_heic
 
-KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF")
-NO_PICTURE, DAMAGED = "not a picture", "damaged or cut short"
+KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF", "HEIC")
+NO_PICTURE, DAMAGED, MANY_PARTS = "not a picture", "damaged or cut short", "too many parts"
+PASSES, BLOCKS = "too many passes", "EXIF blocks"
+END, EXIF = b"\xff\xd9", b"\xff\xe1\0\x09Exif\0\0x"  # of a JPEG
 PNG_HEAD = 33  # bytes: the signature and the first chunk, which has the size
 SCRIPT = b"<script>window.hit = 1</script><img src=x onerror='window.hit = 1'>"
 
@@ -27,7 +30,7 @@ def noise() -> Image.Image:
 
 
 def whole(kind: str) -> bytes:
-    return encoded(noise(), kind)
+    return hostile_heic.PLAIN.read_bytes() if kind == "HEIC" else encoded(noise(), kind)
 
 
 def cut(data: bytes) -> dict[int, bytes]:
@@ -67,11 +70,21 @@ def one_long_gif_comment() -> bytes:
     return data[: head - 2] + b"\x21\xfe" + data[head:]
 
 
-def many_scans() -> bytes:
+def many_scans(between: bytes = b"") -> bytes:
     """Each goes over all pixels: 20 bytes ask for 50 million steps."""
     data = encoded(Image.new("RGB", (500, 500)), "JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
-    return data[:last] + data[last:-2] * MAX_JPEG_SCANS + data[-2:]
+    return data[:last] + between + data[last:-2] * MAX_JPEG_SCANS + data[-2:]
+
+
+def jpeg_segment(marker: bytes, content: bytes) -> bytes:
+    return marker + struct.pack(">H", len(content) + 2) + content
+
+
+def exif_in_segments(marker: bytes) -> bytes:
+    """EXIF blocks within others, which one of Pillow's two readers does not step over."""
+    data = whole("JPEG")
+    return data[:2] + jpeg_segment(marker, EXIF * 3000) * 30 + data[2:]
 
 
 def black_png(width: int, height: int, rows: int) -> bytes:
@@ -111,18 +124,41 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a bomb": (lambda: black_png(30_000, 30_000, 30_000), "million pixels"),
     "a wide webp": (wide_webp, "million pixels"),
     "a strip": (lambda: black_png(9_000, 3, 3), "too narrow"),
-    "pixels that are not there": (lambda: black_png(7_000, 7_000, 1), DAMAGED),
     "a note of 100 MB": (text_bomb, DAMAGED),
-    "many scans": (many_scans, "too many passes"),
-    "many EXIF blocks": (lambda: many_jpeg_parts(b"\xff\xe1\0\x09Exif\0\0x"), "EXIF blocks"),
-    "many JPEG segments": (lambda: many_jpeg_parts(b"\xff\xe5\0\2"), DAMAGED),
-    "many JPEG comments": (lambda: many_jpeg_parts(b"\xff\xfe\0\2"), DAMAGED),
+    "many scans": (many_scans, PASSES),
+    "scans behind an end in a note": (
+        lambda: many_scans(jpeg_segment(b"\xff\xfe", END * 9)),
+        PASSES,
+    ),
+    "scans behind restarts": (
+        lambda: many_scans(b"\xff\xd0" * 9 + b"\xff\0" + b"\xff" * 9),
+        PASSES,
+    ),
+    "scans behind notes": (lambda: many_scans(b"\xff\xfe\0\2" * 10**6), MANY_PARTS),
+    "many EXIF blocks": (lambda: many_jpeg_parts(EXIF), BLOCKS),
+    "EXIF blocks behind an end": (lambda: many_jpeg_parts(END + EXIF), BLOCKS),
+    "EXIF blocks in a segment": (lambda: exif_in_segments(b"\xff\xf0"), BLOCKS),
+    "many JPEG segments": (lambda: many_jpeg_parts(b"\xff\xe5\0\2"), MANY_PARTS),
+    "many JPEG comments": (lambda: many_jpeg_parts(b"\xff\xfe\0\2"), MANY_PARTS),
+    "segments of no length": (lambda: many_jpeg_parts(b"\xff\xe5\0\0"), MANY_PARTS),
     "millions of fill bytes": (lambda: many_jpeg_parts(b"\xff"), DAMAGED),
     "many private PNG chunks": (lambda: many_png_chunks(b"prVt"), DAMAGED),
     "many empty PNG chunks": (lambda: many_png_chunks(b"IDAT"), DAMAGED),
     "a long GIF comment": (one_long_gif_comment, DAMAGED),
     "many GIF comments": (lambda: gif_with(b"\x21\xfe\1x\0"), DAMAGED),
     "junk between GIF blocks": (lambda: gif_with(b"\1"), DAMAGED),
+    "HEIC: a thousand large tiles": (hostile_heic.many_tiles, "million pixels"),
+    "HEIC: a thousand tiles": (lambda: hostile_heic.many_tiles(px=4096), DAMAGED),
+    "HEIC: a thousand small tiles, eight times": (lambda: hostile_heic.nested(2, 90), DAMAGED),
+    "HEIC: pictures of pictures": (hostile_heic.nested, DAMAGED),
+    "HEIC: a circle of pictures": (hostile_heic.circle, DAMAGED),
+    "HEIC: a profile for each of many": (hostile_heic.many_profiles, DAMAGED),
+    "HEIC: a bomb": (lambda: hostile_heic.one(hostile_heic.ispe(30_000, 30_000)), "million pixels"),
+    "HEIC: larger than it says": (lambda: hostile_heic.one(hostile_heic.ispe(9, 9)), DAMAGED),
+    "HEIC: without a size": (lambda: hostile_heic.one(b""), DAMAGED),
+    "HEIC: a strip": (lambda: hostile_heic.one(hostile_heic.ispe(9_000, 3)), "too narrow"),
+    "HEIC: two heads": (hostile_heic.two_heads, DAMAGED),
+    "a film": (lambda: b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(2000), NO_PICTURE),
 }
 
 # Files of two kinds at once: they are read as the picture that they are, and as nothing else.

@@ -282,7 +282,7 @@ def test_what_is_no_word_is_refused(page):
     type_class(page, "<b>bold</b>")
     refusal = "“<b>bold</b>” cannot be a new word"
     expect(page.locator("#lesson-status .note-bad")).to_contain_text(refusal)
-    expect(page.get_by_text("Ready")).to_have_count(0)
+    expect(page.get_by_text("Ready:")).to_have_count(0)
     page.locator("#train").click()
 
     expect(page.locator("#lesson-status .note-bad")).to_contain_text(refusal)
