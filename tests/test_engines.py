@@ -35,7 +35,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=ENGINES)
-def browser_window(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
+def browser(request, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
     lacking = missing(request.param)
     if lacking:
         pytest.skip(f"{request.param} is not on this computer: apt-get install {' '.join(lacking)}")
@@ -46,11 +46,11 @@ def browser_window(request, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture
-def window(browser_window: Window, app: str) -> Iterator[Window]:
+def window(browser: Window, app: str) -> Iterator[Window]:
     """The app in a new tab; fails in the end on a script error or on a mark of an error."""
-    browser_window.open(app)
-    yield browser_window
-    assert browser_window.went_wrong() == []
+    browser.open(app)
+    yield browser
+    assert browser.went_wrong() == []
 
 
 def test_the_built_in_story_to_the_file_and_back_after_a_reload(window):
