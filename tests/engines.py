@@ -21,7 +21,7 @@ from selenium.webdriver.remote.remote_connection import RemoteConnection
 from tests.marionette import Marionette
 
 SCREEN = "1400x1000x24"
-START_SECONDS = 30
+START_SECONDS = 90
 MINI_BROWSERS = "/usr/lib/*/webkit2gtk-4.*/MiniBrowser"
 WEBKIT_IN_SOFTWARE = {
     "WEBKIT_DISABLE_COMPOSITING_MODE": "1",
