@@ -54,7 +54,7 @@ def test_a_second_drop_joins_the_first(page):
         ("#train", "pictures"),
         ("#trial .thumbnail-item >> nth=0", "trial"),
         ("#strength", "trial"),
-        ("#forget", "trial"),
+        ("#forget-all", "trial"),
     ],
     ids=["heading", "word", "Train", "thumbnail", "dial", "foot of the page"],
 )

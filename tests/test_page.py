@@ -240,9 +240,14 @@ def test_a_number_out_of_range_is_answered_and_train_comes_back(page, values, te
     expect(page.locator("#train")).to_be_visible()
 
 
+def forget(page: Page) -> None:
+    page.get_by_role("button", name="Forget my pictures").click()
+    page.locator("#forget").click()
+
+
 def begin_anew(page: Page) -> None:
     page.wait_for_timeout(1500)  # an event under way would end as an error in the console
-    page.locator("#forget").click()
+    forget(page)
     expect(page.get_by_text("Forgotten: your pictures")).to_be_visible()
     expect(thumbnails(page, "pictures")).to_have_count(0)
 
@@ -437,10 +442,10 @@ def test_the_lab_fills_a_table_that_gives_loras_back_and_can_be_stopped(page):
     expect(page.locator("#results g.point")).to_have_count(count)
 
     page.locator("#results g.point").nth(7).press("Enter")
-    expect(page.locator("#lab-status")).to_contain_text("In use now: Last layer, rank 2")
+    expect(page.locator("#in-use")).to_contain_text("In use now: Last layer, rank 2")
     expect(page.locator("#comparison .answers.lora li").first).to_contain_text("goldfish")
     rows.nth(0).get_by_role("button").click()
-    expect(page.locator("#lab-status")).to_contain_text("In use now: Keep old knowledge, rank 1")
+    expect(page.locator("#in-use")).to_contain_text("In use now: Keep old knowledge, rank 1")
 
     with page.expect_download() as download:
         page.locator("#csv").click()

@@ -18,6 +18,7 @@ from tests.test_page import (
     DRAWINGS,
     begin_long_training,
     drop,
+    forget,
     leave_alone,
     set_number,
     thumbnails,
@@ -50,7 +51,7 @@ def test_a_reload_brings_everything_back(window):
     page.reload()
 
     expect(page.get_by_text("Welcome back.")).to_be_visible()
-    expect(page.get_by_text("has ended: see below how")).to_be_visible()
+    expect(page.get_by_text("What you had started")).to_have_count(0)  # its end was seen
     expect(page.get_by_text("Done! 150 rounds with 5 pictures")).to_be_visible()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     page.get_by_role("button", name="Pictures it should leave alone").click()
@@ -143,7 +144,7 @@ def test_forgetting_deletes_at_once_and_from_disk(window, model, tmp_path):
     secret = page.evaluate(SECRET)
     loras = list(Path(get_upload_folder()).rglob("lora-goldfish.safetensors"))
 
-    page.locator("#forget").click()
+    forget(page)
 
     expect(page.get_by_text("Forgotten: your pictures")).to_be_visible()
     expect(thumbnails(page, "pictures")).to_have_count(0)

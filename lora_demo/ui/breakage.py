@@ -10,14 +10,20 @@ from lora_demo.desk import DESK
 from lora_demo.specs import Placement
 from lora_demo.ui.damage import broken_report
 from lora_demo.ui.feedback import QUIET, visitor_errors
-from lora_demo.ui.labels import Items
-from lora_demo.ui.notes import note, step
+from lora_demo.ui.labels import Items, words_shown
+from lora_demo.ui.notes import note, step, taught
+from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.settings import Settings
 from lora_demo.ui.tray import Tray, build_tray
+from lora_demo.ui.undo import CLICK
 from lora_demo.ui.unrelated import unrelated_paths
 from lora_demo.ui.views import View
 from lora_demo.ui.visitors import Visitor
 
+SAFE = (
+    '<button id="safe">Train the same pictures with “Keep old knowledge”, and see both below'
+    "</button>"
+)
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
 
@@ -25,10 +31,16 @@ PRESS_TRAIN = "() => document.querySelector('#train').click()"
 class Breakage:
     tray: Tray  # of the visitor's own pictures that are not to change
     view: View  # at the LoRA's own strength; the dial moves it from there
+    offer: gr.HTML
+    offer_view: View  # of the recipe that would have been safe
 
 
 def build_breakage(
-    visitor: gr.State, strength: gr.Slider, alone: gr.Gallery, settings: Settings
+    visitor: gr.State,
+    strength: gr.Slider,
+    alone: gr.Gallery,
+    pictures: Pictures,
+    settings: Settings,
 ) -> Breakage:
     """Build step 5."""
     with gr.Column(elem_classes="card"):
@@ -41,43 +53,52 @@ def build_breakage(
             )
         )
         report = gr.HTML(_waiting(), elem_id="broken")
-        safe = gr.Button(
-            "Train the same pictures with “Keep old knowledge”, and see both below",
-            variant="primary",
-            elem_id="safe",
-        )
+        safe = gr.HTML(js_on_load=CLICK)
         with gr.Accordion("Pictures it should leave alone", open=False):
             tray = build_tray(alone)
-    inputs = [visitor, alone, strength]
-    tray.arrived.then(_report, inputs, report, **QUIET)
+    there_now = [visitor, pictures.gallery, pictures.class_name]
+    inputs, outputs = [*there_now, alone], [report, safe]
+    tray.arrived.then(_report, [*inputs, strength], outputs, **QUIET)
     moved = [alone.delete, strength.input, strength.release]
-    gr.on(moved, _report, inputs, report, trigger_mode="always_last", **QUIET)
+    gr.on(moved, _report, [*inputs, strength], outputs, trigger_mode="always_last", **QUIET)
     chosen = safe.click(
         lambda: Placement.GUARDED.value, None, settings.placement, queue=False, **QUIET
     )
     own = chosen.then(settings.use_own, settings.placement, settings.course, queue=False, **QUIET)
     own.then(None, None, None, js=PRESS_TRAIN)
-    return Breakage(tray, View(_own_report, inputs[:2], [report]))
+    return Breakage(tray, View(_report, inputs, outputs), safe, View(_offer, there_now, [safe]))
 
 
 def _waiting() -> str:
     return note("After a training, you see here what became of other pictures.")
 
 
-def _own_report(me: Visitor, own: Items | None) -> tuple[str]:
-    """At the LoRA's own strength."""
-    return (_report(me, own),)
-
-
-def _report(me: Visitor, own: Items | None, strength: float | None = None) -> str:
+def _report(
+    me: Visitor,
+    items: Items | None,
+    class_name: str | None,
+    own: Items | None,
+    strength: float | None = None,
+) -> tuple[str, str]:
     """Over the fixed pictures and the visitor's own; at the LoRA's own strength by default."""
     from lora_demo.jobs import assess
 
     adapter = me.adapter
     if adapter is None:
-        return _waiting()
+        return _waiting(), ""
     with visitor_errors():
         unrelated = unrelated_paths(adapter.spec.class_names, own)
         damage = DESK.ask(me, assess, adapter, strength, unrelated)
         guarded = adapter.spec.placement is Placement.GUARDED
-        return broken_report(damage, unrelated, guarded)
+        report = broken_report(damage, unrelated, guarded)
+    me.harm = not guarded and not damage.is_none
+    return f'<p class="quiet">{taught(adapter.spec)}</p>{report}', *_offer(me, items, class_name)
+
+
+def _offer(me: Visitor, items: Items | None, class_name: str | None) -> tuple[str]:
+    """The same lesson with the safe recipe, where it is needed and can be given at once."""
+    under_way = me.lesson_job and not me.lesson_job.done.is_set()
+    if not me.adapter or not me.harm or under_way:
+        return ("",)
+    same_words = {*words_shown(items, class_name)} == {*me.adapter.spec.class_names}
+    return (SAFE if same_words else "",)

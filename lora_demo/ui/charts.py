@@ -93,7 +93,9 @@ def comparison_card(comparison: Comparison, base_title: str, learned: bool, stre
             "Press <b>Train</b> in step 3, and its new answers appear here.</p></section>"
         )
         return f'<div class="compare"><div class="columns">{before}{after}</div></div>'
-    after = _answers("With LoRA", "lora", comparison.after, taught)
+    names = ", ".join(change.before.class_name for change in comparison.taught[:3])
+    title = f"With LoRA, taught {names}" if names else "With LoRA"
+    after = _answers(title, "lora", comparison.after, taught)
     return (
         f'<div class="compare">{changes}<div class="columns">{before}{after}</div>'
         f"<p>{_verdict(comparison, strength)}</p></div>"

@@ -44,6 +44,9 @@ class Experiments:
     watched: gr.State  # what the lab does
     view: View
     chosen: Dependency  # makes one of the trainings the current LoRA
+    start: gr.Button
+    table: gr.HTML
+    told: gr.HTML  # what was chosen; untrue once another LoRA is in use
 
 
 def build_experiments(
@@ -68,6 +71,7 @@ def build_experiments(
             stop = gr.Button("Stop", variant="stop", elem_id="lab-stop")
             save = gr.DownloadButton("Save as a table (CSV)", elem_id="csv")
         status = gr.HTML(elem_id="lab-status")
+        told = gr.HTML(elem_id="in-use")
         table = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
     watched = gr.State(None)
 
@@ -94,7 +98,8 @@ def build_experiments(
     done = watched.change(_watch, [visitor, watched], [status, table], **WATCH, **QUIET)
     view = View(_show, [visitor], [table, save])
     draw_after(done, view)
-    return Experiments(watched, view, table.click(_use, visitor, status, **QUIET))
+    chosen = table.click(_use, visitor, told, **QUIET)
+    return Experiments(watched, view, chosen, start, table, told)
 
 
 async def _watch(me: Visitor, lab: Lab) -> AsyncIterator[tuple]:
@@ -149,6 +154,8 @@ def _show(me: Visitor) -> tuple[str, str | None]:
 
 
 def _use(me: Visitor, picked: gr.EventData) -> str:
+    if picked.row not in range(len(me.results)):
+        return note("That training is not kept any more. Train once more in step 3.", "warn")
     me.adapter = me.results[picked.row].adapter
     spec = me.adapter.spec
     name = f"{SHORT[spec.placement]}, rank {spec.rank}"

@@ -12,7 +12,7 @@ from gradio.events import Dependency
 
 from lora_demo.ui.charts import file_size
 from lora_demo.ui.feedback import QUIET, new_folder, uploaded, visitor_errors
-from lora_demo.ui.notes import loaded_note, step
+from lora_demo.ui.notes import loaded_note, step, taught
 from lora_demo.ui.views import View
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.welcome import build_forget
@@ -25,7 +25,9 @@ NOTHING = '<p class="quiet">After a training you can save your LoRA here.</p>'
 
 @dataclass(frozen=True)
 class Keep:
+    load: gr.UploadButton
     loaded: Dependency
+    told: gr.HTML  # what was loaded; untrue once another LoRA is in use
     view: View
 
 
@@ -42,7 +44,7 @@ def build_keep(visitor: gr.State, network: gr.State) -> Keep:
         status = gr.HTML()
         build_forget(visitor)
     loaded = load.upload(_load, [visitor, load, network], [network, status], **QUIET)
-    return Keep(loaded, View(_offer, [visitor], [full, plain, offered]))
+    return Keep(load, loaded, status, View(_offer, [visitor], [full, plain, offered]))
 
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:
@@ -60,7 +62,7 @@ def _offer(me: Visitor) -> tuple:
     files = write_adapter(me.adapter), write_adapter(me.adapter, "lora.pth")
     me.own(files, "LoRA")
     told = f"Your LoRA: {escape(files[0].name)}, {file_size(files[0].stat().st_size)}"
-    return *map(str, files), f'<p class="quiet saved">{told}</p>'
+    return *map(str, files), f'<p class="quiet saved">{told}. {taught(me.adapter.spec)}</p>'
 
 
 def _load(me: Visitor, path: str, network: str) -> tuple[str, str]:

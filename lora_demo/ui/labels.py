@@ -28,6 +28,12 @@ def words_shown(items: Items | None, class_name: str | None) -> list[str | None]
     return [to_word(name) if name else None for name in names]
 
 
+def subject_of(items: Items | None, class_name: str | None) -> tuple:
+    """What a lesson is about: each picture with its word."""
+    paths = [path for path, _ in items or ()]
+    return tuple(zip(paths, words_shown(items, class_name), strict=True))
+
+
 def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
     """Each class once, in the order in which it first comes."""
     return tuple(dict.fromkeys(picture.label for picture in pictures))

@@ -30,25 +30,26 @@ def start_lab(
     return me.lab
 
 
-def learn(me: Visitor, arguments: tuple, worker: Worker) -> Iterator:
+def learn(me: Visitor, subject: tuple, arguments: tuple, worker: Worker) -> Iterator:
     """The steps of a lesson, each written down; after an error all is as it was before."""
     from lora_demo.jobs import teach
     from lora_demo.lab import Result
     from lora_demo.training import FitProgress
 
-    before, trained = (me.adapter, me.lesson), None
+    before, trained = (me.adapter, me.lesson, me.learned), None
     try:
         for made in worker(teach, *arguments):
             if isinstance(made, FitProgress):
                 if trained is None or len(made.points) >= len(trained.points):  # else begun anew
                     me.lesson = trained = made
+                    me.learned = subject
                     me.adapter = made.adapter or me.adapter
             elif isinstance(made, Result):
                 me.adapter = made.adapter
                 me.add_result(made)
             yield made
     except Exception:
-        me.lesson = before[1]
+        _, me.lesson, me.learned = before
         if trained and me.adapter is trained.adapter:  # not another one, chosen meanwhile
             me.adapter = before[0]
         raise

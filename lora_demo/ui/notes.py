@@ -68,9 +68,9 @@ def ready_note(
     if not pictures:
         return note("Add pictures in step 1 to begin.")
     if not words:
-        return note(f"{_count(pictures, 'picture')}. What do they show? Choose it in step 2.")
+        return note(f"{count(pictures, 'picture')}. What do they show? Choose it in step 2.")
     names = ", ".join(f"“{escape(word)}”" for word in words)
-    text = f"Ready: {_count(pictures, 'picture')} of {names}. Press Train."
+    text = f"Ready: {count(pictures, 'picture')} of {names}. Press Train."
     if new:
         text += f" The network has no word “{escape(new[0])}” yet: it will be a new one."
         if near:
@@ -92,13 +92,13 @@ def end_note(progress: FitProgress) -> str:
         return note("Stopped while looking at the pictures. Nothing was learned this time.")
     first, last = progress.points[0], progress.points[-1]
     lead = "Done!" if progress.done else "Stopped; what was learned is kept."
-    rounds = _count(len(progress.points), "round")
+    rounds = count(len(progress.points), "round")
     if not progress.done:
-        rounds = f"{len(progress.points)} of {_count(progress.epochs, 'round')}"
+        rounds = f"{len(progress.points)} of {count(progress.epochs, 'round')}"
     names = ", ".join(f"“{escape(name)}”" for name in progress.adapter.spec.class_names)
     text = (
         f"<b>{lead}</b> {rounds} with "
-        f"{_count(progress.pictures_read, 'picture')} took {_duration(last.seconds)}. The mistake "
+        f"{count(progress.pictures_read, 'picture')} took {_duration(last.seconds)}. The mistake "
         f"(loss) went from {first.loss:.2f} to {last.loss:.2f}. "
     )
     if last.loss > 0.8 * first.loss:
@@ -113,6 +113,27 @@ def download_note(progress: DownloadProgress) -> str:
     done, total = progress.bytes_read / 2**20, progress.bytes_total / 2**20
     text = f"Downloading VGG-19 from {progress.source}: {done:.0f} of {total:.0f} MB"
     return note(f"{text}{bar(min(done / total, 1))}", "busy")
+
+
+def taught(spec: AdapterSpec) -> str:
+    """What the LoRA in use was taught, so that nobody takes it for the pictures in step 1."""
+    if not spec.class_names:
+        return "This LoRA’s file does not say what it was taught."
+    return f"This LoRA was taught: <b>{listed(spec.class_names)}</b>."
+
+
+def listed(words: Sequence[str]) -> str:
+    """The first three words, as HTML."""
+    more = f" and {len(words) - 3} more" if len(words) > 3 else ""
+    return escape(", ".join(words[:3])) + more
+
+
+def earlier_note(spec: AdapterSpec) -> str:
+    """The title of a result that is not of the pictures and words that are there now."""
+    return note(
+        f"<b>Your last training: {listed(spec.class_names)}.</b> The result below is of that one, "
+        "not of what is in steps 1 and 2 now."
+    )
 
 
 def loaded_note(spec: AdapterSpec, file_name: str) -> str:
@@ -139,5 +160,5 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
-def _count(number: int, noun: str) -> str:
+def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -17,9 +17,9 @@ from lora_demo.ui.pictures import build_pictures
 from lora_demo.ui.practice import build_practice
 from lora_demo.ui.tray import build_gallery
 from lora_demo.ui.trial import build_trial
-from lora_demo.ui.views import draw_after
+from lora_demo.ui.views import draw_after, draw_on
 from lora_demo.ui.visitors import Visitor
-from lora_demo.ui.welcome import build_welcome, keep_after, welcome_back
+from lora_demo.ui.welcome import build_welcome, keep_after, leave_after, welcome_back
 
 QUEUE_SECONDS = 0.02  # between two looks for events; Gradio's 0.001 holds trainings up
 
@@ -37,12 +37,12 @@ def build_app() -> gr.Blocks:
         network = build_network()
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
-                pictures = build_pictures()
+                pictures = build_pictures(visitor)
             with gr.Column(min_width=320):
                 practice = build_practice(visitor, network.in_use, pictures, alone)
         settings = practice.settings
         trial = build_trial(visitor, network.in_use)
-        breakage = build_breakage(visitor, trial.strength, alone, settings)
+        breakage = build_breakage(visitor, trial.strength, alone, pictures, settings)
         lab = build_experiments(visitor, network.in_use, pictures, alone, settings)
         keep = build_keep(visitor, network.in_use)
         for set_name, button in pictures.sets.items():
@@ -51,18 +51,30 @@ def build_app() -> gr.Blocks:
         kept = [network.in_use, pictures.gallery, pictures.class_name, alone, *settings.dials]
         kept += [trial.tray.gallery, trial.chosen]
         jobs = {"lesson_job": practice.watched, "lab": lab.watched}
+        for component in kept:
+            if component is not pictures.gallery:  # which is kept by step 1 itself
+                keep_after(component.change, visitor, component)
+        of_the_subject = practice.view, breakage.offer_view
+        for part in (pictures.gallery, pictures.class_name):
+            draw_on(part.change, *of_the_subject)
         for load in pictures.loads:
             keep_after(load.then, visitor, pictures.gallery)
+            draw_after(load, *of_the_subject)
         for tray in (trial.tray, breakage.tray):
             keep_after(tray.arrived.then, visitor, tray.gallery)
         back = welcome_back(demo, visitor, greeting, secret, kept, jobs)
         network.find_after(back, visitor)
-        draw_after(practice.ended, trial.view)
+        draw_after(practice.ended, practice.view, trial.view)
         of_the_lora = trial.view, breakage.view, keep.view
         for event in (practice.judged, back):
             draw_after(event, *of_the_lora, lab.view)
+        draw_after(back, practice.view)
         for event in (keep.loaded, lab.chosen):
             draw_after(event, *of_the_lora)
+        other_lora = [practice.start.click, keep.load.upload, lab.table.click]
+        leave_after([greeting, lab.told, keep.told, breakage.offer], other_lora)
+        sets = [button.click for button in (*pictures.sets.values(), pictures.everything)]
+        leave_after([greeting], [*sets, lab.start.click])
         publish_api()
     demo._queue.sleep_when_free = QUEUE_SECONDS
     return demo

@@ -15,9 +15,17 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.long_work import Job, follow, seen
 from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET, reveal_on
-from lora_demo.ui.labels import Items, taught_words, to_labelled, words_shown
+from lora_demo.ui.labels import Items, subject_of, taught_words, to_labelled, words_shown
 from lora_demo.ui.lessons import learn
-from lora_demo.ui.notes import end_note, note, problem, progress_note, ready_note, step
+from lora_demo.ui.notes import (
+    earlier_note,
+    end_note,
+    note,
+    problem,
+    progress_note,
+    ready_note,
+    step,
+)
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.results import held_back_note, testing_note
 from lora_demo.ui.runs import (
@@ -29,6 +37,7 @@ from lora_demo.ui.runs import (
 )
 from lora_demo.ui.settings import Settings, build_settings
 from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.ui.views import View
 from lora_demo.ui.visitors import VISITORS, Visitor
 from lora_demo.words import CATEGORIES, known_words, near_categories
 
@@ -43,8 +52,10 @@ WAITING_FOR_PICTURES = '<div id="train-waits" class="note note-busy" role="statu
 class Practice:
     settings: Settings
     watched: gr.State  # the job under way; a new one is watched as soon as it stands here
+    start: gr.Button
     ended: Dependency  # follows every training, however it ended
     judged: Dependency  # follows the fair test
+    view: View  # what can be learned now, and whose result is shown
 
 
 def build_practice(
@@ -58,41 +69,52 @@ def build_practice(
         stop = gr.Button("Stop", variant="stop", size="lg", elem_id="stop")
         gr.HTML(html_template=WAITING_FOR_PICTURES)
         status = gr.HTML(ready_note(0), elem_id="lesson-status")
+        earlier = gr.HTML(elem_id="earlier")
         tested = gr.HTML(elem_id="tested")
         plot = gr.HTML(_plot(None), elem_id="loss")
     watched = gr.State(None)
 
-    def on_train(values: dict) -> tuple:
+    def on_train(values: dict) -> dict:
         """Values by component. Puts the job in line, in the place of the visitor's last one."""
         me = values[visitor]
         try:
-            subject = values[pictures.gallery], values[pictures.class_name]
-            labelled = to_labelled(*subject)
+            shown = values[pictures.gallery], values[pictures.class_name]
+            labelled = to_labelled(*shown)
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
             arguments = labelled, spec, settings.training(values), unrelated
-            job = Job(partial(learn, me, arguments), me)
+            subject = subject_of(*shown)
+            job = Job(partial(learn, me, subject, arguments), me)
             me.lesson_job = DESK.submit(job, instead_of=me.lesson_job)
         except LoraDemoError as error:
-            return problem(error), "", gr.skip()
-        me.subject = subject
-        return waiting_note(me.lesson_job), "", me.lesson_job
+            return {status: problem(error)}
+        me.asked = subject
+        return {status: waiting_note(job), earlier: "", tested: "", watched: job}
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
-    start.click(on_train, inputs, [status, tested, watched], **QUIET)
+    start.click(on_train, inputs, [status, earlier, tested, watched], **QUIET)
     reveal_on(start.click, "lesson-status", "loss", room=320)
     stop.click(lambda me: DESK.stop(me.lesson_job), visitor, None, queue=False, **QUIET)
     ended = watched.change(_watch_training, [visitor, watched], [status, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)
-    subject = [pictures.gallery, pictures.class_name]
-    for event in (*(part.change for part in subject), *(load.then for load in pictures.loads)):
-        event(_ready, [visitor, *subject], status, **QUIET)
-    return Practice(settings, watched, ended, judged)
+    view = View(_stand, [visitor, pictures.gallery, pictures.class_name], [status, earlier])
+    return Practice(settings, watched, start, ended, judged, view)
 
 
-def _ready(me: Visitor, items: Items | None, class_name: str | None) -> str | dict:
-    if me.subject == (items, class_name):
-        return gr.skip()  # what is said of the last lesson still holds
+def _stand(me: Visitor, items: Items | None, class_name: str | None) -> tuple[str, str]:
+    """The status, and the title of a result that is not of these pictures and words."""
+    job, subject = me.lesson_job, subject_of(items, class_name)
+    has_result = me.lesson is not None and me.lesson.adapter is not None
+    is_earlier = has_result and me.learned != subject
+    earlier = earlier_note(me.lesson.adapter.spec) if is_earlier else ""
+    if job and not _is_over(job, made := job.newest):
+        return _progress(job, made), earlier
+    if job and me.asked == subject:
+        return _end(me, job), earlier
+    return _ready(items, class_name), earlier
+
+
+def _ready(items: Items | None, class_name: str | None) -> str:
     words = words_shown(items, class_name)
     distinct = list(dict.fromkeys(word for word in words if word))
     new = [word for word in distinct if word not in CATEGORIES]
@@ -104,30 +126,41 @@ def _ready(me: Visitor, items: Items | None, class_name: str | None) -> str | di
     return ready_note(len(words), [] if None in words else distinct, new, near)
 
 
-async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
-    """Yields what becomes of status and plot."""
+def _is_over(job: Job, made: object) -> bool:
+    """Whether the training is; after its own steps come those of the fair test."""
     from lora_demo.training import FitProgress
 
+    return job.done.is_set() or not isinstance(made, FitProgress | None)
+
+
+def _progress(job: Job, made: FitProgress | None) -> str:
+    if job.stopped.is_set():
+        return STOPPING
+    return progress_note(made) if made else waiting_note(job)
+
+
+def _end(me: Visitor, job: Job) -> str:
+    if job.error:
+        return failed_note(job.error)
+    if job.newest is None or me.lesson is None:
+        return note("Stopped before its turn came. Nothing was learned this time.")
+    return cut_short_note(job) + end_note(me.lesson)
+
+
+async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
+    """Yields what becomes of status and plot."""
     told = None
     with seen(job):
         async for _ in follow(job):
             VISITORS.keep(me)
             made = job.newest
-            if not isinstance(made, FitProgress | None):
+            if _is_over(job, made):
                 break
-            status = progress_note(made) if made else waiting_note(job)
-            if job.stopped.is_set():
-                status = STOPPING
+            status = _progress(job, made)
             if status != told:  # an update costs the server more than a look
-                yield status, _plot(made or me.lesson)
+                yield status, _plot(made)
                 told = status
-    if job.error:
-        status = failed_note(job.error)
-    elif job.newest is None or me.lesson is None:
-        status = note("Stopped before its turn came. Nothing was learned this time.")
-    else:
-        status = cut_short_note(job) + end_note(me.lesson)
-    yield status, _plot(me.lesson)
+    yield _end(me, job), _plot(me.lesson)
 
 
 def _plot(progress: FitProgress | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lora_demo.specs import Placement
-from lora_demo.ui.notes import bar, note
+from lora_demo.ui.notes import bar, note, taught
 
 if TYPE_CHECKING:
     from lora_demo.adapters import Adapter
@@ -40,7 +40,7 @@ def held_back_note(base: Score, adapted: Score) -> str:
 
 def strength_note(adapter: Adapter) -> str:
     """Why the dial stands where it stands."""
-    text = f"This LoRA’s own strength is {adapter.strength:.2f}."
+    text = f"{taught(adapter.spec)} Its own strength is {adapter.strength:.2f}."
     if adapter.spec.placement is Placement.GUARDED:
         text += (
             " It is found, not chosen: few pictures need more strength, many need less, and what "

@@ -19,8 +19,8 @@ from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET, hand_out, reveal_on, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import nothing_to_compare, problem, step
-from lora_demo.ui.pictures import held_out
 from lora_demo.ui.results import strength_note
+from lora_demo.ui.samples import held_out
 from lora_demo.ui.tray import Tray, build_gallery, build_tray
 from lora_demo.ui.unrelated import PHOTOS
 from lora_demo.ui.views import View
@@ -42,7 +42,8 @@ class Trial:
     def offer_when(self, button: gr.Button, set_names: Sequence[str]) -> None:
         """A click brings the unseen pictures of those sets, the first of them chosen."""
         outputs = [self.tray.gallery, self.chosen]
-        self.compare_after(button.click(partial(_offer, set_names), None, outputs, **QUIET))
+        offer = partial(_offer, set_names)
+        self.compare_after(button.click(offer, self.tray.gallery, outputs, **QUIET))
 
 
 def build_trial(visitor: gr.State, network: gr.State) -> Trial:
@@ -124,9 +125,11 @@ def _settle(path: str | None, me: Visitor, network: str) -> tuple:
     return *dial, _compare(path, me, network)
 
 
-def _offer(set_names: Sequence[str]) -> tuple[Items, str]:
+def _offer(set_names: Sequence[str], there: Items | None) -> tuple[Items, str]:
+    """The visitor's own pictures stay, behind ours."""
     items = [*((path, "new") for path in held_out(set_names)), *_others()]
-    return items, items[0][0]
+    own = [item for item in there or () if item[1] not in ("new", "other")]
+    return [*items, *own], items[0][0]
 
 
 def _others() -> Items:

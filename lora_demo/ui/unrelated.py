@@ -8,7 +8,7 @@ from gradio.media import get_image  # photos that come with Gradio
 from lora_demo.images import class_folders, picture_files
 from lora_demo.ui.feedback import uploaded
 from lora_demo.ui.labels import Items, to_word
-from lora_demo.ui.pictures import DATA
+from lora_demo.ui.samples import DATA
 
 # What each shows, where the network has a word for it. A photo is a control only where the network
 # names it rightly before any lesson; the other two are there to try, and can only change.

@@ -19,7 +19,12 @@ class View:
 
 
 def draw_after(event: Dependency, *views: View) -> None:
-    """In one event: each costs the server more than most drawings do."""
+    """Draw them once that event has ended."""
+    draw_on(event.then, *views)
+
+
+def draw_on(event: Callable, *views: View) -> None:
+    """Draw them in one event: each costs the server more than most drawings do."""
 
     def draw(values: dict) -> dict:
         drawn = {}
@@ -30,4 +35,4 @@ def draw_after(event: Dependency, *views: View) -> None:
 
     inputs = {component for view in views for component in view.inputs}
     outputs = [component for view in views for component in view.outputs]
-    event.then(draw, inputs, outputs, **QUIET)
+    event(draw, inputs, outputs, **QUIET)

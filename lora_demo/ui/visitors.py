@@ -45,8 +45,11 @@ class Visitor:
     results: list[Result] = field(default_factory=list)
     lesson_job: Job | None = None
     lab: Lab | None = None
-    subject: tuple | None = None  # pictures and class of the last lesson
+    asked: tuple | None = None  # pictures and words of the lesson that was asked for last
+    learned: tuple | None = None  # those of the last training
+    harm: bool = False  # the LoRA in use broke what another recipe would not
     page: dict = field(default_factory=dict)  # values by component, for after a reload
+    set_aside: list = field(default_factory=list)  # pictures that may be brought back
     files: set[Path] = field(default_factory=set)  # of this visitor, on disk
     made: dict[str, list[Path]] = field(default_factory=dict)  # of these, to download; by kind
 

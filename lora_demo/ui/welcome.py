@@ -45,29 +45,39 @@ def welcome_back(
     def on_load(sent: str | None) -> dict:
         me = VISITORS.find(sent)
         jobs = {state: getattr(me, name) for name, state in watched.items()}
-        values = {component: _still_here(value) for component, value in me.page.items()}
+        values = {component: still_here(value) for component, value in me.page.items()}
         told = greeting_note(sent, me)
         return {visitor: me, secret: me.secret, greeting: told, **values, **jobs}
 
     outputs = [visitor, secret, greeting, *kept, *watched.values()]
     back = demo.load(on_load, secret, outputs, js=READ, **WATCH, **QUIET)
     back.then(None, secret, None, js=WRITE)
-    for component in kept:
-        keep_after(component.change, visitor, component)
     return back
+
+
+def leave_after(notes: Sequence[gr.HTML], acts: Sequence[Callable]) -> None:
+    """Empty what is untrue after any of these acts; in the browser, at no cost to the server."""
+    empty = [""] * len(notes)
+    gr.on(acts, None, None, list(notes), js=f"() => {empty}", queue=False, **QUIET)
 
 
 def keep_after(event: Callable, visitor: gr.State, component: gr.components.Component) -> None:
     """The value is kept from then on, for after a reload."""
-    event(partial(_keep, component), [visitor, component], queue=False, **QUIET)
+    event(partial(keep, component), [visitor, component], queue=False, **QUIET)
 
 
 def build_forget(visitor: gr.State) -> None:
+    """Two acts, so that no slip deletes anything: open it, and press the button inside."""
     gr.HTML(
         '<p class="quiet">For an hour your work comes back when you reload the page, in this '
-        "browser tab alone. Or delete all of it now, pictures, LoRAs and results:</p>"
+        "browser tab alone.</p>"
     )
-    forget = gr.Button("Forget my pictures", elem_id="forget")
+    with gr.Accordion("Forget my pictures", open=False, elem_id="forget-all"):
+        gr.HTML(
+            "<p>This deletes all of your work at once, here and on disk: pictures, LoRAs and "
+            "results. It cannot be undone. Save your LoRA first if you want to keep it.</p>"
+        )
+        forget = gr.Button("Delete everything now", variant="stop", elem_id="forget")
     forget.click(VISITORS.forget, visitor, None, **QUIET).then(None, None, None, js=LEAVE)
 
 
@@ -79,24 +89,27 @@ def greeting_note(sent: str | None, me: Visitor) -> str:
             "What you did here before is gone: it is kept for an hour, and not longer than the "
             "app runs."
         )
-    if not me.adapter and not me.jobs and not any(isinstance(v, list) for v in me.page.values()):
+    here = [
+        *["your pictures"] * any(isinstance(v, list) and v for v in me.page.values()),
+        *["your LoRA"] * bool(me.adapter),
+        *["its results"] * bool(me.results),
+    ]
+    if not here and not me.jobs:
         return ""
-    text = "<b>Welcome back.</b> Your pictures, your LoRA and its results are here again."
+    text = "<b>Welcome back.</b>" + bool(here) * f" Here again: {', '.join(here)}."
     if any(not job.done.is_set() for job in me.jobs):
         text += " What you had started went on meanwhile, and still does."
-    elif me.jobs:
-        text += " What you had started has ended: see below how."
     return note(text, "good")
 
 
-def _keep(component: gr.components.Component, me: Visitor, value: object) -> None:
+def keep(component: gr.components.Component, me: Visitor, value: object) -> None:
     if isinstance(value, list):
         me.own(path for path, _ in value if path not in component.keep_in_cache)
     me.page[component] = value
     VISITORS.keep(me)
 
 
-def _still_here(value: object) -> object:
+def still_here(value: object) -> object:
     """Of a gallery, the pictures that are still on disk."""
     return [item for item in value if _is_uploaded(item[0])] if isinstance(value, list) else value
 

@@ -1,0 +1,94 @@
+"""What was in step 1 before a click replaced it or took it out; one click brings it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.ui.feedback import QUIET
+from lora_demo.ui.labels import Items
+from lora_demo.ui.notes import count, note
+from lora_demo.ui.samples import sample_words
+from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.welcome import keep, still_here
+
+MOST = 50  # steps back
+CLICK = (
+    "element.addEventListener('click', ({target}) => target.closest('button') && trigger('click'))"
+)
+
+
+@dataclass(frozen=True)
+class SetAside:
+    items: Items
+    word: str | None
+    told: str  # what became of them
+
+
+def build_undo() -> gr.HTML:
+    """The line that says what is gone, with the button that brings it back."""
+    return gr.HTML(js_on_load=CLICK, elem_id="undo")
+
+
+def undo_line(me: Visitor) -> str:
+    if not me.set_aside:
+        return ""
+    return note(f"{me.set_aside[-1].told} <button>Bring them back</button>", "warn")
+
+
+def undo_when(
+    line: gr.HTML, visitor: gr.State, gallery: gr.Gallery, word: gr.components.Component
+) -> Dependency:
+    """Connect the line; returns what follows a click on its button."""
+    inputs = [visitor, gallery, word]
+    gallery.change(partial(notice, gallery), inputs, line, queue=False, **QUIET)
+    return line.click(partial(bring_back, gallery), inputs, [gallery, word, line], **QUIET)
+
+
+def set_aside(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | None) -> None:
+    """Set the visitor's own work aside, before something else takes its place."""
+    if _is_own(items, word):
+        _put(me, items, word, f"Your {count(len(items), 'picture')} were replaced.")
+    me.page.pop(gallery, None)  # so that the change which follows does not count as a removal
+
+
+def notice(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | None) -> str:
+    """Keep what is there now, and set aside what was, where own pictures were taken out."""
+    before, now = me.page.get(gallery) or [], {path for path, _ in items or ()}
+    gone = [item for item in before if item[0] not in now]
+    if now <= {path for path, _ in before} and _is_own(gone, word):
+        _put(me, before, word, f"You took {count(len(gone), 'picture')} out.")
+    keep(gallery, me, items)
+    return undo_line(me)
+
+
+def bring_back(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | None) -> tuple:
+    """Values of gallery, word and line. What is there now is set aside in its turn, at the end."""
+    if not me.set_aside:  # brought back in another window of time: a click came twice
+        return items, word, ""
+    *others, back = me.set_aside
+    restored = still_here(back.items)
+    added = [item for item in items or () if item not in restored]
+    if _is_own(added, None):
+        now = SetAside(items, word, f"Your {count(len(items), 'picture')} were replaced.")
+        others = [now, *others]
+    me.set_aside = others
+    me.page.pop(gallery, None)
+    return restored, back.word, undo_line(me)
+
+
+def _put(me: Visitor, items: Items, word: str | None, told: str) -> None:
+    me.set_aside = [*me.set_aside, SetAside(items, word, told)][-MOST:]
+
+
+def _is_own(items: Items | None, word: str | None) -> bool:
+    """Whether there is a picture, or a word for one, that is not of our sets."""
+    if not items:
+        return False
+    ours = sample_words()
+    return any(
+        path not in ours or (caption or word or ours[path]) != ours[path] for path, caption in items
+    )
