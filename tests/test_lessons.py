@@ -138,7 +138,8 @@ def test_own_pictures_and_their_word_come_back_after_a_set_took_their_place(page
     assert sources(page) == before
 
 
-def test_what_was_replaced_comes_back_after_a_reload_too(page, own):
+def test_what_was_replaced_comes_back_after_a_reload_too(window, own):  # noqa: F811
+    page = window()
     before = add_own(page, own, "my fish")
     page.get_by_role("button", name="All of them").click()
     expect(thumbnails(page, "pictures")).to_have_count(15)
@@ -211,7 +212,8 @@ def test_to_forget_takes_two_acts_by_keyboard_too(page, own):
 IN_USE = ("#comparison", "#broken", ".saved")  # steps 4, 5 and 7
 
 
-def test_a_result_is_of_its_own_lesson(page):
+def test_a_result_is_of_its_own_lesson(window):  # noqa: F811
+    page = window()
     teach(page, "Goldfish")
     earlier, status = page.locator("#earlier"), page.locator("#lesson-status")
     expect(earlier).to_have_text("")

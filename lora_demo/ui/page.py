@@ -68,7 +68,7 @@ def build_app() -> gr.Blocks:
         of_the_lora = trial.view, breakage.view, keep.view
         for event in (practice.judged, back):
             draw_after(event, *of_the_lora, lab.view)
-        draw_after(back, practice.view)
+        draw_after(back, practice.view, pictures.undo)
         for event in (keep.loaded, lab.chosen):
             draw_after(event, *of_the_lora)
         other_lora = [practice.start.click, keep.load.upload, lab.table.click]

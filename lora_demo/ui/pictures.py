@@ -14,6 +14,7 @@ from lora_demo.ui.notes import step
 from lora_demo.ui.samples import DATA, read_all_sets, read_set
 from lora_demo.ui.tray import Tray, build_gallery, build_tray
 from lora_demo.ui.undo import build_undo, set_aside, undo_line, undo_when
+from lora_demo.ui.views import View
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.word_field import build_word_field
 
@@ -25,6 +26,7 @@ class Pictures:
     sets: dict[str, gr.Button]  # by folder in data/
     everything: gr.Button  # all the sets
     loads: list[Dependency]  # a gallery that was empty does not say that it changed
+    undo: View  # the line that offers what was there before
 
     @property
     def gallery(self) -> gr.Gallery:
@@ -66,4 +68,8 @@ def build_pictures(visitor: gr.State) -> Pictures:
         for button, read in {**readers, everything: read_all_sets}.items()
     ]
     loads += [undo_when(undo, visitor, *chosen), tray.arrived]
-    return Pictures(tray, class_name, sets, everything, loads)
+    return Pictures(tray, class_name, sets, everything, loads, View(_undo, [visitor], [undo]))
+
+
+def _undo(me: Visitor) -> tuple[str]:
+    return (undo_line(me),)
