@@ -113,7 +113,7 @@ def sources(page: Page) -> list[str]:
 
 
 def add_own(page: Page, own: list[str], word: str) -> list[str]:
-    drop(page, "pictures", own)
+    drop_files(page, own, page.locator("#pictures-tray"))
     expect(thumbnails(page, "pictures")).to_have_count(len(own))
     type_word(page, word)
     expect(page.locator("#lesson-status")).to_contain_text(f"{len(own)} pictures of “{word}”")
@@ -138,7 +138,7 @@ def test_own_pictures_and_their_word_come_back_after_a_set_took_their_place(page
     assert sources(page) == before
 
 
-def test_what_was_replaced_comes_back_after_a_reload_too(window, own):  # noqa: F811
+def test_what_was_replaced_comes_back_after_a_reload_too(window, own):
     page = window()
     before = add_own(page, own, "my fish")
     page.get_by_role("button", name="All of them").click()
@@ -156,7 +156,7 @@ def test_what_was_replaced_comes_back_after_a_reload_too(window, own):  # noqa: 
 def test_one_own_work_does_not_push_another_out(page, own):
     add_own(page, own[:2], "my fish")
     load_set(page, "Goldfish")
-    drop(page, "pictures", own[2:])
+    drop_files(page, own[2:], page.locator("#pictures-tray"))
     expect(thumbnails(page, "pictures")).to_have_count(6)
     back = page.get_by_role("button", name="Bring them back")
 
@@ -182,7 +182,7 @@ def test_pictures_that_a_slip_took_out_come_back(page, own):
 
 
 def test_own_pictures_to_try_stay_when_a_set_comes(page, own):
-    drop(page, "trial", own[:1])
+    drop_files(page, own[:1], page.locator("#trial-tray"))
     expect(thumbnails(page, "trial")).to_have_count(6)
     own_source = page.locator("#trial img").last.get_attribute("src")
 
@@ -212,7 +212,7 @@ def test_to_forget_takes_two_acts_by_keyboard_too(page, own):
 IN_USE = ("#comparison", "#broken", ".saved")  # steps 4, 5 and 7
 
 
-def test_a_result_is_of_its_own_lesson(window):  # noqa: F811
+def test_a_result_is_of_its_own_lesson(window):
     page = window()
     teach(page, "Goldfish")
     earlier, status = page.locator("#earlier"), page.locator("#lesson-status")
@@ -287,7 +287,7 @@ def test_the_safe_recipe_is_offered_only_where_it_can_be_trained(page, tmp_path)
 
 
 @pytest.mark.parametrize("act", ["Train", "Snail", "Run the lab"])
-def test_the_welcome_goes_with_what_comes_next(window, act):  # noqa: F811
+def test_the_welcome_goes_with_what_comes_next(window, act):
     page = window()
     load_set(page, "Goldfish")
     page.reload()

@@ -25,8 +25,7 @@ THUMB_PX = 96
 def broken_report(damage: Damage, paths: dict[str, list[Path]], guarded: bool) -> str:
     """Say what LoRA did to pictures, by group, and to kinds that it was not to touch.
 
-    Only what was right before can break; all else can only change. Where another recipe would
-    have been safe, the report's class `harm` shows the button for that.
+    Only what was right before can break; all else can only change.
     """
     groups = {name: broken for name, broken in damage.groups.items() if broken.total}
     classes = damage.classes
@@ -57,8 +56,7 @@ def broken_report(damage: Damage, paths: dict[str, list[Path]], guarded: bool) -
     )
     text = "".join(f"<p>{line}</p>" for line in lines)
     report = note(f"<b>{title}</b>{text}", "good" if damage.is_none else "warn")
-    report += _changed_pictures(groups, paths) + _photo_list(photos)
-    return f'<div class="harm">{report}</div>' if not damage.is_none and not guarded else report
+    return report + _changed_pictures(groups, paths) + _photo_list(photos)
 
 
 @dataclass(frozen=True)
