@@ -57,14 +57,14 @@ def build_pictures(visitor: gr.State) -> Pictures:
     chosen = [tray.gallery, class_name]
 
     def load(read: Callable, me: Visitor, *replaced: object) -> tuple:
-        """Values of gallery, word and the line that offers what was there before."""
+        """Values of gallery, word, the line that offers what was there before, what was refused."""
         loaded = read()
         set_aside(tray.gallery, me, *replaced)
-        return *loaded, undo_line(me)
+        return *loaded, undo_line(me), ""
 
     readers = {button: partial(read_set, name) for name, button in sets.items()}
     loads = [
-        button.click(partial(load, read), [visitor, *chosen], [*chosen, undo], **QUIET)
+        button.click(partial(load, read), [visitor, *chosen], [*chosen, undo, tray.refused], **QUIET)
         for button, read in {**readers, everything: read_all_sets}.items()
     ]
     loads += [undo_when(undo, visitor, *chosen), tray.arrived]
