@@ -414,7 +414,7 @@ def test_the_app_lives_while_it_refuses(app_url):
 def test_markup_in_names_is_shown_as_text(page, tmp_path):
     bad = {"name": f"{MARKUP}.png", "mimeType": "image/png", "buffer": SCRIPT}
     for gallery in ("pictures", "trial"):
-        page.locator(f"#{gallery}-tray input[type=file]").set_input_files([bad])
+        page.locator(f"#{gallery}-tray .door input[type=file]").set_input_files([bad])
     expect(page.get_by_text("is not a picture").first).to_be_visible()
 
     for name, changes in (("model", {"model_name": MARKUP}), ("class", {"class_names": [MARKUP]})):

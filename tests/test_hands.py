@@ -1,13 +1,16 @@
 """Pictures as people bring them: dropped anywhere, pasted, from a camera, over a bad line."""
 
 import re
+import threading
+from pathlib import Path
 
 import pytest
+from gradio.utils import get_upload_folder
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import DATA
 from tests.hands import drop_files, hover_files
-from tests.test_page import DRAWINGS, choose_class, thumbnails
+from tests.test_page import DRAWINGS, choose_class, forget, thumbnails
 from tests.windows import new_window
 
 
@@ -129,14 +132,16 @@ def test_a_pasted_picture_joins_the_tray_that_was_used_last(page):
 
 def test_train_waits_for_pictures_on_their_way(page):
     held: list[Route] = []
-    page.route(UPLOAD, lambda route: held.append(route))  # Playwright marks the handler
+    let_go = threading.Event()
+    page.route(UPLOAD, lambda r: r.continue_() if let_go.is_set() else held.append(r))
     choose_class(page, "goldfish")
     drop_files(page, DRAWINGS, tray(page, "pictures"))
     expect(page.get_by_text("0 of 5 pictures have arrived")).to_be_visible()
 
     page.locator("#train").click()
-    expect(page.get_by_text("Train begins when 5 more pictures have arrived")).to_be_visible()
+    expect(page.get_by_text("Training begins when all pictures are here")).to_be_visible()
     expect(page.get_by_text("There are no pictures yet")).to_have_count(0)
+    let_go.set()
     for route in held:
         route.continue_()
 
@@ -237,3 +242,21 @@ def test_the_answers_to_a_tapped_picture_are_in_view(page, width, height):
 
     expect(page.locator("#chosen img")).to_be_in_viewport(ratio=0.99)
     expect(page.locator("#comparison .answers.frozen li").first).to_be_in_viewport(ratio=0.99)
+
+
+def test_a_file_that_is_shown_as_a_copy_is_forgotten_with_it(page, tmp_path):
+    phone = tmp_path / "1000012345"  # as Android hands files out
+    phone.write_bytes(Path(DRAWINGS[0]).read_bytes() + b"mine")
+    text = tmp_path / "photo.png"
+    text.write_bytes(b"no picture, and mine")
+    drop_files(page, [phone, text], tray(page, "pictures"))
+    expect(page.get_by_text("“photo.png” is not a picture")).to_be_visible()
+    expect(thumbnails(page, "pictures")).to_have_count(1)
+    uploads = Path(get_upload_folder())
+    mine = {p.name for p in uploads.rglob("*") if p.is_file() and p.read_bytes()[-4:] == b"mine"}
+    assert mine == {"1000012345", "1000012345.png", "photo.png"}
+
+    forget(page)
+    expect(page.get_by_text("Forgotten: your pictures")).to_be_visible()
+
+    assert not [p for p in uploads.rglob("*") if p.is_file() and p.read_bytes()[-4:] == b"mine"]

@@ -18,7 +18,7 @@ HELD_OUT = str(DATA / "goldfish" / "held_out" / "2.png")
 
 
 def drop(page: Page, gallery: str, files: list[str]) -> None:
-    page.locator(f"#{gallery}-tray input[type=file]").set_input_files(files)
+    page.locator(f"#{gallery}-tray .door input[type=file]").set_input_files(files)
 
 
 def thumbnails(page: Page, gallery: str):

@@ -55,7 +55,7 @@ def build_breakage(
         report = gr.HTML(_waiting(), elem_id="broken")
         safe = gr.HTML(js_on_load=CLICK)
         with gr.Accordion("Pictures it should leave alone", open=False):
-            tray = build_tray(alone)
+            tray = build_tray(alone, visitor)
     there_now = [visitor, pictures.gallery, pictures.class_name]
     inputs, outputs = [*there_now, alone], [report, safe]
     tray.arrived.then(_report, [*inputs, strength], outputs, **QUIET)

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lora_demo.backbones import FrozenModel
-from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.errors import LoraDemoError
 from lora_demo.specs import AdapterSpec
 from lora_demo.weights import DownloadProgress
 
@@ -78,7 +78,7 @@ def ready_note(
     return note(text)
 
 
-def refused_note(errors: Sequence[ImageError]) -> str:
+def refused_note(errors: Sequence[LoraDemoError]) -> str:
     """Which files were left out, and why; nothing where none was."""
     if not errors:
         return ""

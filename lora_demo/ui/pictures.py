@@ -41,7 +41,7 @@ def build_pictures(visitor: gr.State) -> Pictures:
             sets = {f.name: gr.Button(f.name.capitalize(), size="sm") for f in class_folders(DATA)}
             everything = gr.Button("All of them", size="sm")
         undo = build_undo()
-        tray = build_tray(build_gallery("pictures", "Pictures to learn from"))
+        tray = build_tray(build_gallery("pictures", "Pictures to learn from"), visitor)
         with gr.Accordion("Or draw one yourself", open=False):
             build_drawing_pad("pictures", "Add my drawing")
     with gr.Column(elem_classes="card"):

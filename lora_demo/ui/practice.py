@@ -44,8 +44,9 @@ from lora_demo.words import CATEGORIES, known_words, near_categories
 if TYPE_CHECKING:
     from lora_demo.training import FitProgress
 
-# trays.js fills it, and begins the training when the last picture has arrived
-WAITING_FOR_PICTURES = '<div id="train-waits" class="note note-busy" role="status" hidden></div>'
+# shown by trays.js, which begins the training when the last picture has arrived
+WAITING_FOR_PICTURES = """<div id="train-waits" class="note note-busy" role="status" hidden>
+Training begins when all pictures are here …</div>"""
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.errors import ImageError, LoraDemoError, bare
+from lora_demo.errors import LoraDemoError, bare
 from lora_demo.images import browser_copy, open_image
 from lora_demo.limits import MAX_PICTURE_BYTES, MAX_PICTURES
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import refused_note
+from lora_demo.ui.visitors import Visitor
 
 SCRIPT = (
     Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
@@ -69,7 +69,7 @@ def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) 
     )
 
 
-def build_tray(gallery: gr.Gallery, newest: gr.State | None = None) -> Tray:
+def build_tray(gallery: gr.Gallery, visitor: gr.State, newest: gr.State | None = None) -> Tray:
     """Render the gallery below its door; whatever comes in is read before it is shown.
 
     `newest` is the path of the picture that arrived last, if it can be read.
@@ -80,48 +80,48 @@ def build_tray(gallery: gr.Gallery, newest: gr.State | None = None) -> Tray:
         refused = gr.HTML()
     newest = newest or gr.State(None)
     outputs = [gallery, newest, refused, door]
-    arrived = door.arrive(take_in, [gallery, newest], outputs, **QUIET)
+    arrived = door.arrive(take_in, [visitor, gallery, newest], outputs, **QUIET)
     arrived.failure(_answer, None, door, **QUIET)  # so that the door does not wait for ever
     return Tray(gallery, refused, arrived)
 
 
 def take_in(
-    items: Items | None, newest: str | None, sent: gr.EventData
+    me: Visitor, items: Items | None, newest: str | None, sent: gr.EventData
 ) -> tuple[Items, str | None, str, str]:
     """Add what can be read to the gallery, name what cannot, and answer the door."""
     items, bad = list(items or ()), []
     with visitor_errors():
-        files = [uploaded(path) for path in _paths(sent)]
-    for file in files:
+        paths = _paths(sent)
+    me.own(paths)  # what is refused, or shown as a copy, is to be forgotten, too
+    for path in paths:
         try:
-            newest = str(_readable(file))
+            newest = _readable(uploaded(path))
             items.append((newest, None))
-        except ImageError as error:
+        except LoraDemoError as error:
             bad.append(bare(error))
-            file.unlink(missing_ok=True)
     return items, newest, refused_note(bad), _answer()
 
 
 def _paths(sent: gr.EventData) -> Sequence[object]:
-    paths = getattr(sent, "paths", None)
+    try:
+        paths = sent.paths
+    except (AttributeError, TypeError):  # the page did not send this
+        paths = None
     if not isinstance(paths, list) or len(paths) > MAX_PICTURES:
         raise LoraDemoError(f"Add at most {MAX_PICTURES:,} pictures at once.")
     return paths
 
 
-def _readable(file: Path) -> Path:
+def _readable(file: Path) -> str:
     """Return the file, or in its place a copy that every browser shows. Raises `ImageError`."""
     open_image(file)
     copy = browser_copy(file)
     if copy is None:
-        return file
+        return str(file)
     data, ending = copy
     shown = file.with_name(f"{file.stem}{ending}")
     shown.write_bytes(data)
-    if shown != file:
-        with suppress(OSError):
-            file.unlink()
-    return shown
+    return str(shown)
 
 
 def _answer() -> str:

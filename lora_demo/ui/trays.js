@@ -56,10 +56,9 @@ window.trays = (() => {
   const count = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
   function tell_train() {
-    const moving = shown().reduce((sum, tray) => sum + tray.moving(), 0);
-    const bar = document.querySelector("#train-waits");
-    if (bar) bar.hidden = !(train_waits && moving);
-    if (bar && !bar.hidden) bar.textContent = `Train begins when ${count(moving, "more picture")} ${moving === 1 ? "has" : "have"} arrived …`;
+    const moving = shown().some((tray) => tray.moving());
+    const note = document.querySelector("#train-waits");
+    if (note) note.hidden = !(train_waits && moving);
     if (train_waits && !moving) {
       train_waits = false;
       setTimeout(() => document.querySelector("#train")?.click(), 50); // the gallery comes with the same update

@@ -60,7 +60,7 @@ def build_trial(visitor: gr.State, network: gr.State) -> Trial:
         with gr.Row(elem_classes="steps"):
             with gr.Column(min_width=320):
                 gallery = build_gallery("trial", "Pictures to try", _others(), allow_preview=False)
-                tray = build_tray(gallery, chosen)
+                tray = build_tray(gallery, visitor, chosen)
                 with gr.Accordion("Or draw one", open=False):
                     build_drawing_pad("trial", "What is my drawing?")
             with gr.Column(min_width=320, elem_id="answers"):
