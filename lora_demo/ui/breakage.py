@@ -64,8 +64,7 @@ def build_breakage(
     chosen = safe.click(
         lambda: Placement.GUARDED.value, None, settings.placement, queue=False, **QUIET
     )
-    own = chosen.then(settings.use_own, settings.placement, settings.course, queue=False, **QUIET)
-    own.then(None, None, None, js=PRESS_TRAIN)
+    settings.use_own_after(chosen.then).then(None, None, None, js=PRESS_TRAIN)
     return Breakage(tray, View(_report, inputs, outputs), safe, View(_offer, there_now, [safe]))
 
 

@@ -64,7 +64,9 @@ def build_pictures(visitor: gr.State) -> Pictures:
 
     readers = {button: partial(read_set, name) for name, button in sets.items()}
     loads = [
-        button.click(partial(load, read), [visitor, *chosen], [*chosen, undo, tray.refused], **QUIET)
+        button.click(
+            partial(load, read), [visitor, *chosen], [*chosen, undo, tray.refused], **QUIET
+        )
         for button, read in {**readers, everything: read_all_sets}.items()
     ]
     loads += [undo_when(undo, visitor, *chosen), tray.arrived]

@@ -1,8 +1,11 @@
 """The dials of step 3: size of the LoRA and recipe, and what they cost."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import gradio as gr
+from gradio.events import Dependency
 
 from lora_demo.backbones import BASE_MODELS, BUILT_IN, load_model
 from lora_demo.limits import MAX_EPOCHS, MAX_RANK
@@ -19,6 +22,8 @@ from lora_demo.ui.table import RECIPES
 
 DEFAULT_SPEC = AdapterSpec(BUILT_IN, Placement.GUARDED)
 OWN_SETTINGS = DEFAULT_SETTINGS[DEFAULT_SPEC.placement]
+_COURSES = {p.value: [s.epochs, s.learning_rate] for p, s in DEFAULT_SETTINGS.items()}
+USE_OWN = f"(placement) => ({json.dumps(_COURSES)})[placement]"
 
 
 @dataclass(frozen=True)
@@ -46,11 +51,9 @@ class Settings:
     def training(self, values: dict) -> TrainingSettings:
         return TrainingSettings(values[self.epochs], values[self.learning_rate])
 
-    @staticmethod
-    def use_own(placement: str) -> tuple[int, float]:
-        """What `course` is to be: the placement's own."""
-        settings = DEFAULT_SETTINGS[Placement(placement)]
-        return settings.epochs, settings.learning_rate
+    def use_own_after(self, event: Callable) -> Dependency:
+        """Set `course` to the placement's own, in the browser, before a quick click on Train."""
+        return event(None, self.placement, self.course, js=USE_OWN, **QUIET)
 
 
 def recipes(model_name: str) -> list[Placement]:
@@ -105,7 +108,7 @@ def build_settings(network: gr.State) -> Settings:
     # without triggers: when the page opens, and when one of the inputs changes
     gr.on(None, _size, [network, placement, rank], size, queue=False, **QUIET)
     settings = Settings(rank, placement, seed, epochs, learning_rate)
-    placement.input(settings.use_own, placement, settings.course, queue=False, **QUIET)
+    settings.use_own_after(placement.input)
     network.change(_offer, [network, placement], placement, queue=False, **QUIET)
     return settings
 
