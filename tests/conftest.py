@@ -30,7 +30,12 @@ from lora_demo.features import FeatureSet
 from lora_demo.weights import VGG19_FILE
 from tests.windows import new_window, tracebacks, unexpected
 
-BROKEN_CONNECTIONS = ("XXX",)
+BROKEN_CONNECTIONS = (
+    "signal is aborted without reason",
+    "Connection errored out",
+    "Connection to the server was lost",
+    "net::ERR_",
+)
 DATA = Path(__file__).parents[1] / "data"
 expect.set_options(timeout=15_000)  # ms; a busy machine opens a page in five seconds
 CHROMIUM_FLAGS = [

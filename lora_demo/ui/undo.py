@@ -55,14 +55,15 @@ def set_aside(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str |
     me.page.pop(gallery, None)  # so that the change which follows does not count as a removal
 
 
-def notice(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | None) -> str:
+def notice(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | None) -> str | dict:
     """Keep what is there now, and set aside what was, where own pictures were taken out."""
     before, now = me.page.get(gallery) or [], {path for path, _ in items or ()}
     gone = [item for item in before if item[0] not in now]
-    if now <= {path for path, _ in before} and _is_own(gone, word):
+    taken_out = now <= {path for path, _ in before} and _is_own(gone, word)
+    if taken_out:
         _put(me, before, word, f"You took {count(len(gone), 'picture')} out.")
     keep(gallery, me, items)
-    return undo_line(me)
+    return undo_line(me) if taken_out else gr.skip()  # not late, over a newer line
 
 
 def bring_back(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | None) -> tuple:
