@@ -18,6 +18,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.space_visit import hosts_asked
+from tests.windows import new_window
 
 SLOW = 60_000  # ms; for what a busy computer may take long over
 ROOT = Path(__file__).parents[1]
@@ -42,12 +43,11 @@ AXE = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}
 
 @contextmanager
 def opened(browser: Browser, url: str, **settings) -> Iterator[Page]:
-    context = browser.new_context(**settings)
-    page = context.new_page()
-    page.goto(url)
-    expect(page.get_by_text("Choose a picture above")).to_be_visible(timeout=SLOW)
-    yield page
-    context.close()
+    with new_window(browser, url, **settings) as window:
+        page = window.new_page()
+        page.goto(url)
+        expect(page.get_by_text("Choose a picture above")).to_be_visible(timeout=SLOW)
+        yield page
 
 
 def learn_goldfish(page: Page) -> None:
