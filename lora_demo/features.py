@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.backends import cudnn
 
 from lora_demo.backbones import FrozenModel
+from lora_demo.copies import miniature
 from lora_demo.images import LabelledImage, decode_image, read_image_bytes
 from lora_demo.words import find_category
 
@@ -28,6 +29,7 @@ class Features:
     trunk: Tensor  # (N, T) what leaves the trunk
     head_input: Tensor  # (N, D) what goes into the last linear layer
     logits: Tensor  # (N, C) the base model's own answer
+    miniature: Tensor  # (N, M) what tells copies from other pictures; nobody learns from it
 
     @property
     def nbytes(self) -> int:
@@ -110,7 +112,8 @@ def _compute(model: FrozenModel, x: Tensor) -> Features:
     with cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         trunk = model.trunk(x)
     head_input = model.classifier[:-1](trunk)
-    return Features(x.new_empty(1, 0), trunk, head_input, model.head(head_input))
+    logits = model.head(head_input)
+    return Features(x.new_empty(1, 0), trunk, head_input, logits, miniature(x))
 
 
 class _Memory:

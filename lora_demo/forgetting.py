@@ -75,7 +75,7 @@ def class_prototypes(model: FrozenModel) -> Features:
         length *= 1.1
     head_input *= length
     nothing = rows.new_empty(len(rows), 0)
-    return Features(nothing, nothing, head_input, model.head(head_input))
+    return Features(nothing, nothing, head_input, model.head(head_input), nothing)
 
 
 def count_classes_broken(

@@ -9,6 +9,7 @@ import torch
 
 from lora_demo.adapters import Adapter, check_examples, new_adapter
 from lora_demo.backbones import FrozenModel
+from lora_demo.copies import Originals
 from lora_demo.descent import descend, descend_guarded
 from lora_demo.errors import DivergedError, ImageError, LoraDemoError, bare
 from lora_demo.features import FeatureSet, label_features, read_features
@@ -85,8 +86,10 @@ def read_examples(
 ) -> Iterator[FitProgress]:
     """Pictures of the base model's classes, or of new words among `class_names`, one at a time.
 
-    A bad file is left out and named in `refused`; the last progress has the `features` of the
-    others, their pixels only where they are asked for. Raises `LoraDemoError` where none is left.
+    A bad file, or a copy of an earlier picture, is left out and named in `refused`: a copy would
+    count twice, and give away the answer when the other one is hidden. The last progress has the
+    `features` of the others, their pixels only where they are asked for. Raises `LoraDemoError`
+    where none is left.
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise LoraDemoError(
@@ -95,13 +98,16 @@ def read_examples(
         )
     started = time.perf_counter()
     features, labels, refused = [], [], []
-    words = known_words(class_names, model.categories)
+    words, originals = known_words(class_names, model.categories), Originals(len(pictures))
     progress = FitProgress(pictures=len(pictures))
     yield progress
     for picture in pictures:
         try:
-            features.append(read_features(model, picture.path, with_pixels))
-            labels.append(words.index(find_category(picture.label, words)))
+            read = read_features(model, picture.path, with_pixels)
+            label = words.index(find_category(picture.label, words))
+            originals.add(picture, read.miniature)
+            features.append(read)
+            labels.append(label)
         except ImageError as error:
             refused.append(bare(error))
         progress = replace(
