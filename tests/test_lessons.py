@@ -57,7 +57,7 @@ def test_two_quick_reloads_and_the_way_back_bring_the_work_back(window, app_url)
     teach(page, "Goldfish")
     secret = page.evaluate(SECRET)
 
-    page.reload(wait_until="commit")
+    page.reload(wait_until="domcontentloaded")
     page.reload()
     expect(page.get_by_text("Welcome back.")).to_be_visible()
     page.goto(f"{app_url}healthz")

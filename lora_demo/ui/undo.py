@@ -82,7 +82,9 @@ def bring_back(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str 
 
 
 def _put(me: Visitor, items: Items, word: str | None, told: str) -> None:
-    me.set_aside = [*me.set_aside, SetAside(items, word, told)][-MOST:]
+    """Once: Gradio tells a removal more than once."""
+    others = [kept for kept in me.set_aside if (kept.items, kept.word) != (items, word)]
+    me.set_aside = [*others, SetAside(items, word, told)][-MOST:]
 
 
 def _is_own(items: Items | None, word: str | None) -> bool:
