@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("lora_demo")
 LOOK_SECONDS = 60  # between two looks for what is to go
+KEPT_TIMES = 4  # that a file to download was made anew: a page that is gone may have asked last
 STEP_SECONDS = 5  # that a stopped job may still take
 
 
@@ -51,7 +52,9 @@ class Visitor:
     page: dict = field(default_factory=dict)  # values by component, for after a reload
     set_aside: list = field(default_factory=list)  # pictures that may be brought back
     files: set[Path] = field(default_factory=set)  # of this visitor, on disk
-    made: dict[str, list[Path]] = field(default_factory=dict)  # of these, to download; by kind
+    made: dict[str, list] = field(
+        default_factory=dict
+    )  # of these, to download; by kind, newest last
 
     @property
     def size_bytes(self) -> int:
@@ -71,11 +74,13 @@ class Visitor:
             self.results = self.results[1:]
 
     def own(self, paths: Iterable[object], kind: str = "") -> None:
-        """Files that are to go with the visitor; those of a kind take the place of earlier ones."""
+        """Files that are to go with the visitor; of a kind, only the newest ones stay."""
         paths = list(paths)
         if kind:
-            delete(self.made.get(kind, ()))
-            self.made[kind] = paths
+            made = [*self.made.get(kind, ()), paths]
+            for old in made[:-KEPT_TIMES]:
+                delete(old)
+            self.made[kind] = made[-KEPT_TIMES:]
         for path in paths:
             with suppress(LoraDemoError):
                 self.files.add(uploaded(path))
