@@ -53,10 +53,10 @@ class Job:
 
     def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
         """Until it is done; or for a second, where others wait for the worker."""
-        self._steps = self._steps or self.work(worker)
         began = time.monotonic()
         earlier = self.seconds
         try:
+            self._steps = self._steps or self.work(worker)
             self.end = self._why_end()
             for step in self._steps if not self.end else ():
                 self.newest = step

@@ -297,3 +297,14 @@ def test_long_work_asks_for_a_card_where_cards_are_shared(tmp_path, package, mar
     )
 
     assert done.stdout.strip() == marked
+
+
+def test_work_that_cannot_even_begin_ends_as_an_error_and_the_worker_goes_on(desk):
+    broken = Job(lambda: iter(()))  # takes no worker
+    desk.submit(broken)
+    assert broken.done.wait(10)
+    assert isinstance(broken.error, TypeError)
+
+    after = desk.submit(Job(lambda worker: iter([1])))
+    assert after.done.wait(10)
+    assert after.newest == 1

@@ -71,7 +71,7 @@ def train_endpoint(
         settings = replace(DEFAULT_SETTINGS[spec.placement], **given)
         arguments = examples, spec, settings, flatten(unrelated_paths(spec.class_names))
         me = Visitor()
-        job = DESK.submit(Job(partial(learn, me, arguments)))
+        job = DESK.submit(Job(partial(learn, me, (), arguments)))
         try:
             for _ in watch(job):
                 if not job.done.is_set():
