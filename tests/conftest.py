@@ -138,6 +138,7 @@ def page(browser: Browser, app_url: str, expected: list[str]) -> Iterator[Page]:
     with new_window(browser, app_url, expected) as window:
         page = window.new_page()
         page.goto(app_url)
+        expect(page.get_by_text("You teach")).to_be_visible(timeout=30_000)  # it hears clicks now
         yield page
 
 

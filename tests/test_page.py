@@ -343,6 +343,7 @@ def test_a_saved_lora_can_be_loaded_again(page, tmp_path):
         assert [row.split() for row in answers.all_inner_texts()] == [r.split() for r in trained]
 
 
+@pytest.mark.expects("“other.pth” cannot be read as a LoRA", "error badge at “”")
 def test_a_wrong_lora_file_is_named(page, tmp_path):
     (tmp_path / "other.pth").write_text("not a LoRA")
     page.get_by_test_id("Load a LoRA file-upload-button").set_input_files(
@@ -352,6 +353,7 @@ def test_a_wrong_lora_file_is_named(page, tmp_path):
     expect(page.get_by_text("“other.pth” cannot be read as a LoRA")).to_be_visible()
 
 
+@pytest.mark.expects("is for a network unknown here", "error badge at “”")
 def test_markup_in_a_lora_file_is_text(page, tmp_path):
     spec = {"model_name": "<img src=https://example.com/x.png>", "placement": "head", "rank": 1}
     spec |= {"seed": 0, "class_names": []}
