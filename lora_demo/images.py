@@ -1,15 +1,15 @@
-"""Untrusted picture files, and folders named after classes, to upright RGB images within limits."""
+"""Untrusted picture files to upright RGB images within limits."""
 
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from lora_demo.errors import ImageError, LoraDemoError
+from lora_demo.errors import ImageError
 from lora_demo.heic import is_heic, open_heic, tame
 from lora_demo.jpeg import excess
 from lora_demo.limits import (
@@ -19,7 +19,6 @@ from lora_demo.limits import (
     MAX_SIDE_RATIO,
 )
 from lora_demo.upright import upright_rgb
-from lora_demo.words import find_category
 
 # What every browser shows, and the endings under which a server says so.
 BROWSER_ENDINGS = {
@@ -96,31 +95,6 @@ def browser_copy(path: Path) -> tuple[bytes, str] | None:
     return None if path.suffix.lower() in endings else (data, endings[0])
 
 
-def class_folders(root: Path | str) -> list[Path]:
-    """The folders in `root` in order of name, but for hidden ones and Python's own."""
-    return sorted(path for path in _entries(root) if path.is_dir() and path.name[0] not in "._")
-
-
-def picture_files(folder: Path | str) -> list[Path]:
-    """The files directly in a folder in order of name, but for hidden ones; none is opened."""
-    return sorted(path for path in _entries(folder) if path.is_file() and path.name[0] != ".")
-
-
-def read_class_folder(folder: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
-    """The pictures that lie directly in one folder; the folder's name is their category.
-
-    Raises `LoraDemoError` where there is no such folder or category.
-    """
-    files = picture_files(folder)
-    label = find_category(Path(folder).name, categories)
-    return [LabelledImage(path, label) for path in files]
-
-
-def read_class_folders(root: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
-    """Every picture under `root/<category>/`, one class a folder, folders in order of name."""
-    return [p for folder in class_folders(root) for p in read_class_folder(folder, categories)]
-
-
 class _CountedReads(io.BytesIO):
     """A file for Pillow, whose loops in Python would take minutes over a million empty chunks."""
 
@@ -163,13 +137,6 @@ def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
         raise ImageError(
             name, f"cannot be read as a picture; it may be damaged or cut short. {_SAVE_AGAIN}"
         ) from error
-
-
-def _entries(folder: Path | str) -> list[Path]:
-    try:
-        return list(Path(folder).iterdir())
-    except OSError as error:
-        raise LoraDemoError(f"“{folder}” is no folder that can be read. Check its name.") from error
 
 
 def _check_size(image: Image.Image, name: str) -> None:

@@ -46,7 +46,12 @@ def test_the_client_lines_train_and_compare(app_url, capsys):
     assert "goldfish" in adapted
 
 
-INTERNAL = {limits.MAX_JPEG_SCANS, limits.MAX_EXIF_BLOCKS, limits.MAX_PICTURE_READS}
+INTERNAL = {
+    limits.MAX_JPEG_SCANS,
+    limits.MAX_EXIF_BLOCKS,
+    limits.MAX_PICTURE_READS,
+    limits.MAX_HEIC_HEAD_BYTES,
+}
 
 
 def test_the_limits_are_those_of_the_code():

@@ -7,7 +7,7 @@ from functools import partial
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.images import class_folders
+from lora_demo.class_folders import class_folders
 from lora_demo.ui.drawing import build_drawing_pad
 from lora_demo.ui.feedback import QUIET
 from lora_demo.ui.notes import step

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from lora_demo.images import read_class_folder, read_class_folders
+from lora_demo.class_folders import read_class_folder, read_class_folders
 from lora_demo.ui.feedback import hand_out, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.words import CATEGORIES, find_category

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gradio.media import get_image  # photos that come with Gradio
 
-from lora_demo.images import class_folders, picture_files
+from lora_demo.class_folders import class_folders, picture_files
 from lora_demo.ui.feedback import uploaded
 from lora_demo.ui.labels import Items, to_word
 from lora_demo.ui.samples import DATA
