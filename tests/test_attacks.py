@@ -349,9 +349,13 @@ def test_no_event_of_the_page_reads_a_file_that_was_not_uploaded(app_url, tmp_pa
             continue
         for meta in ({}, FILE):
             data = [fits[c["type"]](meta) if c["type"] in fits else value_of(c) for c in inputs]
-            answer = join(app_url, event, data, f"stranger-{tried}")
-            assert "taught tench" not in str(answer)
-            assert_tells_nothing(str(answer))
+            more = {"paths": [str(secret)], "index": 0, "value": None}  # an arrival, or a choice
+            answer = str(join(app_url, event, data, f"stranger-{tried}", more))
+            assert "taught tench" not in answer
+            assert str(tmp_path) not in answer
+            if any(components[i]["type"] == "gallery" for i in event["outputs"]):
+                answer = answer.replace(os.environ["GRADIO_TEMP_DIR"], "")  # of our own pictures
+            assert_tells_nothing(answer)
             tried += 1
 
     uploads = Path(os.environ["GRADIO_TEMP_DIR"])
@@ -365,12 +369,16 @@ def value_of(component: dict) -> object:
 
 
 def of_the_page(app_url: str, elem_id: str, trigger: str | None = None) -> dict:
-    """The event of a component, or else the first that changes it."""
+    """The first event that changes a component; with a trigger, of those of that kind."""
     events, components = page_events(app_url)
     number = next(i for i, c in components.items() if c["props"].get("elem_id") == elem_id)
-    if trigger:
-        return next(e for e in events if [number, trigger] in [list(t) for t in e["targets"]])
-    return next(e for e in events if number in e["outputs"] and e["backend_fn"])
+    return next(
+        e
+        for e in events
+        if number in e["outputs"]
+        and e["backend_fn"]
+        and trigger in (None, *(kind for _, kind in e["targets"]))
+    )
 
 
 def test_a_guessed_session_gets_nothing_of_another_visitor(app_url, tmp_path):
@@ -378,21 +386,22 @@ def test_a_guessed_session_gets_nothing_of_another_visitor(app_url, tmp_path):
     hostile_adapters.with_spec(tmp_path / "lora.safetensors", class_names=["tench"])
     lora = upload(app_url, "lora.safetensors", (tmp_path / "lora.safetensors").read_bytes())
     picture = upload(app_url, "mine.png", GOLDFISH.read_bytes())
-    load, take = of_the_page(app_url, "load", "upload"), of_the_page(app_url, "trial", "upload")
+    load = next(e for e in page_events(app_url)[0] if e["targets"][0][1] == "upload")
+    take = of_the_page(app_url, "trial", "arrive")
     compare = of_the_page(app_url, "comparison")
     components = page_events(app_url)[1]
 
-    def ask(event: dict, session: object, first: object = None) -> str:
+    def ask(event: dict, session: object, first: object = None, more: object = None) -> str:
         states = [components[i]["type"] == "state" for i in event["inputs"]]
         data = [None if state else first for state in states]
-        return str(join(app_url, event, data, session))
+        return str(join(app_url, event, data, session, more))
 
     def asks(session: object) -> str:
         inputs = [components[i] for i in compare["inputs"]]
         return str(join(app_url, compare, [value_of(c) for c in inputs], session))
 
     assert "tench" in ask(load, visitor, lora)
-    ask(take, visitor, [{"image": picture, "caption": None}])
+    assert "mine.png" in ask(take, visitor, None, {"paths": [picture["path"]]})
 
     assert "tench" in asks(visitor)  # so that there is something to be had
     for guess in (

@@ -47,9 +47,12 @@ def train(app_url: str, **values: Any) -> Answer:
     return call(app_url, "train", list((TRAIN | values).values()))
 
 
-def join(app_url: str, event: dict, data: list, session: object) -> dict:
-    """One of the page's own events, as a browser sends it; what became of it."""
-    body = {"session_hash": session, "fn_index": event["id"], "data": data}
+def join(app_url: str, event: dict, data: list, session: object, more: object = None) -> dict:
+    """Send one of the page's own events, as a browser does; what became of it.
+
+    `more` is what the event itself carries, such as the paths of pictures that arrived.
+    """
+    body = {"session_hash": session, "fn_index": event["id"], "data": data, "event_data": more}
     _http.post(f"{app_url}gradio_api/queue/join", json=body).raise_for_status()
     url = f"{app_url}gradio_api/queue/data"
     with _http.stream("GET", url, params={"session_hash": session}) as stream:

@@ -17,6 +17,7 @@ from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
 from lora_demo.ui.notes import refused_note
 from lora_demo.ui.visitors import Visitor
+from lora_demo.ui.welcome import still_here
 
 SCRIPT = (
     Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
@@ -89,7 +90,7 @@ def take_in(
     me: Visitor, items: Items | None, newest: str | None, sent: gr.EventData
 ) -> tuple[Items, str | None, str, str]:
     """Add what can be read to the gallery, name what cannot, and answer the door."""
-    items, bad = list(items or ()), []
+    items, bad = still_here(items or []), []  # Gradio would copy whatever file a client names
     with visitor_errors():
         paths = _paths(sent)
     me.own(paths)  # what is refused, or shown as a copy, is to be forgotten, too

@@ -25,6 +25,7 @@ from lora_demo.ui.tray import Tray, build_gallery, build_tray
 from lora_demo.ui.unrelated import PHOTOS
 from lora_demo.ui.views import View
 from lora_demo.ui.visitors import VISITORS, Visitor
+from lora_demo.ui.welcome import still_here
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _settle(path: str | None, me: Visitor, network: str) -> tuple:
 def _offer(set_names: Sequence[str], there: Items | None) -> tuple[Items, str]:
     """The visitor's own pictures stay, behind ours."""
     items = [*((path, "new") for path in held_out(set_names)), *_others()]
-    own = [item for item in there or () if item[1] not in ("new", "other")]
+    own = [item for item in still_here(there or []) if item[1] not in ("new", "other")]
     return [*items, *own], items[0][0]
 
 

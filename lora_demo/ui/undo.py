@@ -69,7 +69,7 @@ def notice(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | No
 def bring_back(gallery: gr.Gallery, me: Visitor, items: Items | None, word: str | None) -> tuple:
     """Values of gallery, word and line. What is there now is set aside in its turn, at the end."""
     if not me.set_aside:  # brought back in another window of time: a click came twice
-        return items, word, ""
+        return still_here(items or []), word, ""
     *others, back = me.set_aside
     restored = still_here(back.items)
     added = [item for item in items or () if item not in restored]
