@@ -52,9 +52,7 @@ class Visitor:
     page: dict = field(default_factory=dict)  # values by component, for after a reload
     set_aside: list = field(default_factory=list)  # pictures that may be brought back
     files: set[Path] = field(default_factory=set)  # of this visitor, on disk
-    made: dict[str, list] = field(
-        default_factory=dict
-    )  # of these, to download; by kind, newest last
+    made: dict[str, list] = field(default_factory=dict)  # files to download, newest last; by kind
 
     @property
     def size_bytes(self) -> int:
