@@ -71,10 +71,11 @@ def build_app() -> gr.Blocks:
         draw_after(back, practice.view, pictures.undo)
         for event in (keep.loaded, lab.chosen):
             draw_after(event, *of_the_lora)
-        other_lora = [practice.start.click, keep.load.upload, lab.table.click]
-        leave_after([greeting, lab.told, keep.told, breakage.offer], other_lora)
         sets = [button.click for button in (*pictures.sets.values(), pictures.everything)]
         leave_after([greeting], [*sets, lab.start.click])
+        leave_after([greeting, lab.told, keep.told, breakage.offer], [practice.start.click])
+        leave_after([greeting, lab.told], [keep.load.upload])
+        leave_after([greeting, keep.told], [lab.table.click])
         publish_api()
     demo._queue.sleep_when_free = QUEUE_SECONDS
     return demo
