@@ -420,6 +420,7 @@ def test_the_app_lives_while_it_refuses(app_url):
     assert httpx.get(f"{app_url}healthz", timeout=5).text == "ok"
 
 
+@pytest.mark.expects("is for a network unknown here", "error badge")
 def test_markup_in_names_is_shown_as_text(page, tmp_path):
     bad = {"name": f"{MARKUP}.png", "mimeType": "image/png", "buffer": SCRIPT}
     for gallery in ("pictures", "trial"):

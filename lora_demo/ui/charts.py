@@ -76,8 +76,9 @@ def size_card(size: Size, title: str, guarded: bool) -> str:
         " “Keep old knowledge” works out beforehand where the LoRA may look, and learns only how "
         "strongly to answer: for one kind of thing that is a change of rank 1, whatever you choose."
     )
+    share = "&lt; 0.01 %" if size.share < 0.0001 else f"{size.share * 100:.2f} %"
     return (
-        f'<div class="size">{bars}<p>LoRA has <b>{_share(size.share)}</b> of the network’s '
+        f'<div class="size">{bars}<p>LoRA has <b>{share}</b> of the network’s '
         f"numbers; its file has <b>{file_size(size.file_bytes)}</b>.{rank_1 * guarded}</p></div>"
     )
 
@@ -151,10 +152,6 @@ def _percent(probability: float) -> str:
     if probability < 0.0005:
         return "&lt; 0.1 %"
     return "&gt; 99.9 %" if probability >= 0.9995 else f"{probability * 100:.1f} %"
-
-
-def _share(share: float) -> str:
-    return "&lt; 0.01 %" if share < 0.0001 else f"{share * 100:.2f} %"
 
 
 def file_size(count: int) -> str:

@@ -17,14 +17,7 @@ from lora_demo.ui.labels import taught_words, to_labelled
 from lora_demo.ui.lessons import start_lab
 from lora_demo.ui.notes import bar, note, problem, progress_note, step
 from lora_demo.ui.pictures import Pictures
-from lora_demo.ui.runs import (
-    STOPPING,
-    WATCH,
-    Lab,
-    cut_short_note,
-    failed_note,
-    waiting_note,
-)
+from lora_demo.ui.runs import STOPPING, WATCH, Lab, cut_short_note, failed_note, waiting_note
 from lora_demo.ui.settings import Settings, recipes
 from lora_demo.ui.table import SHORT, results_view
 from lora_demo.ui.unrelated import flatten, unrelated_paths

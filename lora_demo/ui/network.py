@@ -3,15 +3,16 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones import BASE_MODELS, BUILT_IN, load_model
+from lora_demo.backbones import BASE_MODELS, BUILT_IN, FrozenModel, load_model
 from lora_demo.desk import DESK
 from lora_demo.errors import WeightsError
 from lora_demo.ui.feedback import QUIET, throttle
-from lora_demo.ui.notes import download_note, getting_ready, network_line, problem
+from lora_demo.ui.notes import download_note, problem
 from lora_demo.ui.unrelated import flatten, unrelated_paths
 from lora_demo.ui.visitors import Visitor
 from lora_demo.weights import VGG19_MEGABYTES, VGG19_VARIABLE, download_vgg19
@@ -37,7 +38,7 @@ class Network:
 def build_network() -> Network:
     in_use = gr.State(BUILT_IN)
     with gr.Column(elem_classes="card network"):
-        line = gr.HTML(getting_ready(), elem_id="network-line")
+        line = gr.HTML(_getting_ready(), elem_id="network-line")
         with gr.Accordion("Choose another network", open=False):
             wish = gr.Radio(
                 [(f"{row.title}, {row.about}", name) for name, row in BASE_MODELS.items()],
@@ -76,7 +77,7 @@ def _choose(name: str) -> tuple:
 
 
 def _show(name: str) -> tuple[str, str]:
-    return name, network_line(load_model(name))
+    return name, _network_line(load_model(name))
 
 
 def _download() -> Iterator[tuple]:
@@ -88,3 +89,17 @@ def _download() -> Iterator[tuple]:
         yield _choose("vgg19")
     except WeightsError as error:
         yield *unchanged, gr.update(interactive=True), problem(error)
+
+
+def _getting_ready() -> str:
+    return (
+        '<p class="network-line" role="status"><b class="lora">Getting ready …</b> The network is '
+        "being loaded; that takes a few seconds.</p>"
+    )
+
+
+def _network_line(model: FrozenModel) -> str:
+    return (
+        f'<p class="network-line">You teach <b>{escape(model.title)}</b>: '
+        f"{model.parameter_count:,} numbers, all of them frozen.</p>"
+    )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from lora_demo.backbones import FrozenModel
 from lora_demo.errors import LoraDemoError
 from lora_demo.specs import AdapterSpec
 from lora_demo.weights import DownloadProgress
@@ -27,20 +26,6 @@ def note(text: str, kind: str = "info") -> str:
 
 def problem(error: LoraDemoError) -> str:
     return note(escape(str(error)), "bad")
-
-
-def getting_ready() -> str:
-    return (
-        '<p class="network-line" role="status"><b class="lora">Getting ready …</b> The network is '
-        "being loaded; that takes a few seconds.</p>"
-    )
-
-
-def network_line(model: FrozenModel) -> str:
-    return (
-        f'<p class="network-line">You teach <b>{escape(model.title)}</b>: '
-        f"{model.parameter_count:,} numbers, all of them frozen.</p>"
-    )
 
 
 def progress_note(progress: FitProgress) -> str:

@@ -15,31 +15,26 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.long_work import Job, follow, seen
 from lora_demo.ui.charts import loss_plot
 from lora_demo.ui.feedback import QUIET, reveal_on
-from lora_demo.ui.labels import Items, subject_of, taught_words, to_labelled, words_shown
+from lora_demo.ui.labels import subject_of, taught_words, to_labelled
 from lora_demo.ui.lessons import learn
 from lora_demo.ui.notes import (
-    earlier_note,
-    end_note,
-    note,
     problem,
-    progress_note,
     ready_note,
     step,
 )
 from lora_demo.ui.pictures import Pictures
 from lora_demo.ui.results import held_back_note, testing_note
 from lora_demo.ui.runs import (
-    STOPPING,
     WATCH,
     cut_short_note,
     failed_note,
     waiting_note,
 )
 from lora_demo.ui.settings import Settings, build_settings
+from lora_demo.ui.standing import end_line, is_over, progress_line, stand
 from lora_demo.ui.unrelated import flatten, unrelated_paths
 from lora_demo.ui.views import View
 from lora_demo.ui.visitors import VISITORS, Visitor
-from lora_demo.words import CATEGORIES, known_words, near_categories
 
 if TYPE_CHECKING:
     from lora_demo.training import FitProgress
@@ -98,54 +93,8 @@ def build_practice(
     stop.click(lambda me: DESK.stop(me.lesson_job), visitor, None, queue=False, **QUIET)
     ended = watched.change(_watch_training, [visitor, watched], [status, plot], **WATCH, **QUIET)
     judged = ended.then(_watch_test, watched, tested, **WATCH, **QUIET)
-    view = View(_stand, [visitor, pictures.gallery, pictures.class_name], [status, earlier])
+    view = View(stand, [visitor, pictures.gallery, pictures.class_name], [status, earlier])
     return Practice(settings, watched, start, ended, judged, view)
-
-
-def _stand(me: Visitor, items: Items | None, class_name: str | None) -> tuple[str, str]:
-    """The status, and the title of a result that is not of these pictures and words."""
-    job, subject = me.lesson_job, subject_of(items, class_name)
-    has_result = me.lesson is not None and me.lesson.adapter is not None
-    is_earlier = has_result and me.learned != subject
-    earlier = earlier_note(me.lesson.adapter.spec) if is_earlier else ""
-    if job and not _is_over(job, made := job.newest):
-        return _progress(job, made), earlier
-    if job and me.asked == subject:
-        return _end(me, job), earlier
-    return _ready(items, class_name), earlier
-
-
-def _ready(items: Items | None, class_name: str | None) -> str:
-    words = words_shown(items, class_name)
-    distinct = list(dict.fromkeys(word for word in words if word))
-    new = [word for word in distinct if word not in CATEGORIES]
-    try:
-        known_words(new, CATEGORIES)
-    except LoraDemoError as error:
-        return problem(error)
-    near = near_categories(new[0], CATEGORIES) if new else []
-    return ready_note(len(words), [] if None in words else distinct, new, near)
-
-
-def _is_over(job: Job, made: object) -> bool:
-    """Whether the training is; after its own steps come those of the fair test."""
-    from lora_demo.training import FitProgress
-
-    return job.done.is_set() or not isinstance(made, FitProgress | None)
-
-
-def _progress(job: Job, made: FitProgress | None) -> str:
-    if job.stopped.is_set():
-        return STOPPING
-    return progress_note(made) if made else waiting_note(job)
-
-
-def _end(me: Visitor, job: Job) -> str:
-    if job.error:
-        return failed_note(job.error)
-    if job.newest is None or me.lesson is None:
-        return note("Stopped before its turn came. Nothing was learned this time.")
-    return cut_short_note(job) + end_note(me.lesson)
 
 
 async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
@@ -155,13 +104,13 @@ async def _watch_training(me: Visitor, job: Job) -> AsyncIterator[tuple]:
         async for _ in follow(job):
             VISITORS.keep(me)
             made = job.newest
-            if _is_over(job, made):
+            if is_over(job, made):
                 break
-            status = _progress(job, made)
+            status = progress_line(job, made)
             if status != told:  # an update costs the server more than a look
                 yield status, _plot(made)
                 told = status
-    yield _end(me, job), _plot(me.lesson)
+    yield end_line(me, job), _plot(me.lesson)
 
 
 def _plot(progress: FitProgress | None) -> str:

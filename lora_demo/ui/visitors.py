@@ -55,18 +55,15 @@ class Visitor:
     made: dict[str, list] = field(default_factory=dict)  # files to download, newest last; by kind
 
     @property
-    def size_bytes(self) -> int:
-        """Of the LoRAs, each once."""
+    def size_bytes(self) -> int:  # of the LoRAs, each once
         adapters = {self.adapter, *(result.adapter for result in self.results)} - {None}
         return sum(p.nbytes for adapter in adapters for p in adapter.parameters())
 
     @property
-    def jobs(self) -> list[Job]:
-        """All that was asked last."""
+    def jobs(self) -> list[Job]:  # all that was asked last
         return [*filter(None, [self.lesson_job]), *(self.lab.jobs if self.lab else ())]
 
-    def add_result(self, result: Result) -> None:
-        """The oldest ones go where it gets too many, or too large."""
+    def add_result(self, result: Result) -> None:  # the oldest go where it gets too much
         self.results = [*self.results, result][-MAX_RESULTS:]
         while self.size_bytes > MAX_VISITOR_BYTES and len(self.results) > 1:
             self.results = self.results[1:]
@@ -76,8 +73,7 @@ class Visitor:
         paths = list(paths)
         if kind:
             made = [*self.made.get(kind, ()), paths]
-            for old in made[:-KEPT_TIMES]:
-                delete(old)
+            delete(file for old in made[:-KEPT_TIMES] for file in old)
             self.made[kind] = made[-KEPT_TIMES:]
         for path in paths:
             with suppress(LoraDemoError):
