@@ -12,7 +12,10 @@ from gradio_client.client import Job
 from tests.benchmarks.speed_app import ROOT, started
 from tests.conftest import ray_actors_below
 
-pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for actors in /proc")
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for actors in /proc"),
+]
 
 
 @pytest.fixture

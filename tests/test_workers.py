@@ -30,6 +30,8 @@ from lora_demo.ui.visitors import Visitor
 from tests.benchmarks.speed_app import ROOT, started
 from tests.conftest import ray_actors_below
 
+pytestmark = pytest.mark.ray
+
 SPEC = AdapterSpec("efficientnet_lite0", "head", 4, 3, ("goldfish",))
 SOMEBODY = threading.Event()  # anything that can be told apart
 LONG = (replace(SPEC, placement="pixels"), TrainingSettings(1000), [])
