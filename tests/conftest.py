@@ -197,7 +197,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
     def end_headers(self):
         path = self.translate_path(self.path)
-        if self.path.endswith("model.safetensors"):
+        if self.path.endswith("model.safetensors") and os.path.exists(path):
             with open(path, "rb") as file:
                 self.send_header("ETag", f'"{hashlib.sha256(file.read()).hexdigest()}"')
             self.send_header("X-Repo-Commit", "0" * 40)

@@ -443,7 +443,7 @@ def test_the_lab_fills_a_table_that_gives_loras_back_and_can_be_stopped(page):
     count = rows.count()
     expect(page.locator("#results g.point")).to_have_count(count)
 
-    page.locator("#results g.point").nth(7).press("Enter")
+    page.locator("#results g.point").nth(7).click()
     expect(page.locator("#in-use")).to_contain_text("In use now: Last layer, rank 2")
     expect(page.locator("#comparison .answers.lora li").first).to_contain_text("goldfish")
     rows.nth(0).get_by_role("button").click()
