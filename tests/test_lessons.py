@@ -91,7 +91,7 @@ def own(tmp_path: Path) -> list[str]:
     """Pictures that are in none of our sets."""
     paths = [tmp_path / f"mine{number}.png" for number in range(3)]
     for path, source in zip(paths, DRAWINGS, strict=False):
-        path.write_bytes(Path(source).read_bytes() + b"mine")
+        path.write_bytes(Path(source).read_bytes() + b"of a lesson")
     return [str(path) for path in paths]
 
 
