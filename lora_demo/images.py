@@ -82,16 +82,17 @@ def open_image(path: Path | str) -> Image.Image:
 def browser_copy(path: Path) -> tuple[bytes, str] | None:
     """What to show in place of a picture file, and its ending; None where the file itself will do.
 
-    Those are the same bytes where only the ending is wrong, or else an upright JPEG. Raises
-    `ImageError`.
+    Those are the same bytes where only the ending is wrong, or else an upright JPEG. The picture is
+    decoded once, whatever becomes of it: raises `ImageError` where it cannot be used.
     """
     data = read_image_bytes(path)
     with _opened(data, path.name) as image:
         endings = BROWSER_ENDINGS.get("JPEG" if image.format == "MPO" else image.format)
-        if endings is None:
-            jpeg = io.BytesIO()
-            upright_rgb(image).save(jpeg, "JPEG", quality=95)
-            return jpeg.getvalue(), ".jpg"
+        picture = upright_rgb(image)
+    if endings is None:
+        jpeg = io.BytesIO()
+        picture.save(jpeg, "JPEG", quality=95)
+        return jpeg.getvalue(), ".jpg"
     return None if path.suffix.lower() in endings else (data, endings[0])
 
 

@@ -10,9 +10,9 @@ from tests.test_page import (
     DRAWINGS,
     begin_long_training,
     forget,
+    load_goldfish_for,
     thumbnails,
     train,
-    use_settings,
 )
 from tests.test_visitors import SECRET, teach
 
@@ -257,11 +257,7 @@ def test_pictures_that_change_during_a_training_do_not_hide_it(page):
 
 
 def test_the_safe_recipe_is_offered_only_where_it_can_be_trained(page, tmp_path):
-    page.get_by_role("button", name="Goldfish", exact=True).click()
-    expect(thumbnails(page, "pictures")).to_have_count(5)
-    use_settings(page)
-    page.get_by_label("Plain LoRA on the last layer").check()
-    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+    load_goldfish_for(page, "Plain LoRA on the last layer")
     train(page)
     safe, file = page.locator("#safe"), tmp_path / "lora-goldfish.safetensors"
     expect(safe).to_be_visible()

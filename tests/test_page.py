@@ -92,12 +92,16 @@ def test_strength_zero_gives_the_base_answers_without_training_again(page):
     assert page.locator("#comparison .answers.lora ol").inner_text() == frozen.inner_text()
 
 
-def begin_long_training(page: Page) -> None:
+def load_goldfish_for(page: Page, recipe: str) -> None:
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     use_settings(page)
-    page.get_by_label("As in the article").check()
+    page.get_by_label(recipe).check()
     expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+
+
+def begin_long_training(page: Page) -> None:
+    load_goldfish_for(page, "As in the article")
     set_number(page, "epochs", "1000")
     page.locator("#train").click()
     expect(page.get_by_text("Practising")).to_be_visible(timeout=20_000)
@@ -380,11 +384,7 @@ def test_the_numbers_follow_rank_and_placement(page):
 
 
 def test_one_click_trains_with_the_recipe_that_would_not_have_broken_it(page):
-    page.get_by_role("button", name="Goldfish", exact=True).click()
-    expect(thumbnails(page, "pictures")).to_have_count(5)
-    use_settings(page)
-    page.get_by_label("Plain LoRA on the last layer").check()
-    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
+    load_goldfish_for(page, "Plain LoRA on the last layer")
     train(page)
     broken, rows = page.locator("#broken"), page.locator("#results tbody tr")
     expect(broken).to_contain_text("It learned, and it broke something else", timeout=20_000)

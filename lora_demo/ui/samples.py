@@ -1,6 +1,7 @@
 """Our own pictures: the sets to learn from, and others of the same things to try."""
 
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from lora_demo.class_folders import read_class_folder, read_class_folders
@@ -31,6 +32,7 @@ def read_all_sets() -> tuple[Items, None]:
         return [(hand_out(p.path), p.label) for p in pictures], None
 
 
+@cache  # each look reads every picture of the sets
 def sample_words() -> dict[str, str]:
     """What each picture of our sets shows, by the path of its copy."""
     return dict(read_all_sets()[0])

@@ -11,7 +11,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from lora_demo.errors import LoraDemoError, bare
-from lora_demo.images import browser_copy, open_image
+from lora_demo.images import browser_copy
 from lora_demo.limits import MAX_PICTURE_BYTES, MAX_PICTURES
 from lora_demo.ui.feedback import QUIET, uploaded, visitor_errors
 from lora_demo.ui.labels import Items
@@ -19,9 +19,8 @@ from lora_demo.ui.notes import refused_note
 from lora_demo.ui.visitors import Visitor
 from lora_demo.ui.welcome import still_here
 
-SCRIPT = (
-    Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
-)  # trays.js lies in the head
+# of one tray; what all of them share lies in the head of the page, in trays.js
+SCRIPT = Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
 ACCEPT = "image/*,.heic,.heif,.avif,.dib,.pjpeg,.jfif"  # what the file dialog shows at first
 DOOR = f"""
 <div class="door" data-most-bytes="{MAX_PICTURE_BYTES}">
@@ -115,7 +114,6 @@ def _paths(sent: gr.EventData) -> Sequence[object]:
 
 def _readable(file: Path) -> str:
     """Return the file, or in its place a copy that every browser shows. Raises `ImageError`."""
-    open_image(file)
     copy = browser_copy(file)
     if copy is None:
         return str(file)
