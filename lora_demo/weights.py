@@ -95,7 +95,7 @@ def download_vgg19() -> Iterator[DownloadProgress]:
         raise WeightsError(
             f"VGG-19 (“{VGG19_FILE}”) could not be downloaded. Is this computer connected to the "
             "internet? Try again later; EfficientNet-Lite0 works without it. (Hugging Face: "
-            f"{hub_failure}. PyTorch: {error}.)"
+            f"{_first_line(hub_failure)}. PyTorch: {_first_line(error)}.)"
         ) from error
 
 
@@ -118,6 +118,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"“{path.name}” cannot be read; it is cut short, damaged or no file of weights. "
             "Download it again, or go on with EfficientNet-Lite0."
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]  # some clients add a link to a page on the error
 
 
 def _download_targets() -> tuple[Path, Path]:
