@@ -5,7 +5,7 @@ import gc
 import logging
 import sys
 
-from lora_demo.desk import DESK
+from lora_demo.serving.queue import QUEUE
 from lora_demo.ui import LAUNCH, build_app, get_ready
 
 demo = build_app()
@@ -17,9 +17,9 @@ if __name__ == "__main__":
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("lora_demo").setLevel(logging.INFO)
     if workers:
-        from lora_demo.ray_workers import ray_workers
+        from lora_demo.serving.cluster import start_ray_workers
 
-        DESK.employ(ray_workers(workers))
+        QUEUE.start_workers(start_ray_workers(workers))
     sys.setswitchinterval(0.0005)  # s; a training hands Python's lock over thousands of times
     demo.launch(**LAUNCH, prevent_thread_lock=True)
     get_ready()  # torch and the network, behind the page that is served by now

@@ -29,12 +29,12 @@ class AdapterFileError(LoraDemoError):
     """A file that is no LoRA of ours, or one that does not fit the base model."""
 
 
-def bare(error: Exception) -> Exception:
+def without_traceback(error: Exception) -> Exception:
     """To be kept: without the frames that it came through, which hold what was worked on."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error
 
 
-def brief(value: object) -> str:
+def shorten(value: object) -> str:
     """A value from outside, fit for a message: its first 100 letters."""
     return str(value)[:100]

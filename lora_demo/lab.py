@@ -1,17 +1,17 @@
-"""Experiments: what a training learned, what it broke and what it cost, over ranks and recipes."""
+"""LabStep: what a training learned, what it broke and what it cost, over ranks and recipes."""
 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from lora_demo.adapters import Adapter
-from lora_demo.backbones import FrozenModel
-from lora_demo.cross_validation import HeldBack, Score, leave_one_out
-from lora_demo.features import Features, FeatureSet
-from lora_demo.forgetting import Broken, count_broken, count_classes_broken
-from lora_demo.specs import RANKS, AdapterSpec, Placement, Size, adapter_size
-from lora_demo.training import FitProgress, fit
+from lora_demo.backbones.features import Features, FeatureSet
+from lora_demo.backbones.models import FrozenModel
+from lora_demo.lora.adapter import Adapter
+from lora_demo.lora.cross_validation import HeldBack, Score, leave_one_out
+from lora_demo.lora.fitting import FitProgress, fit
+from lora_demo.lora.forgetting import Broken, count_broken, count_classes_broken
+from lora_demo.lora.spec import RANKS, AdapterSpec, Placement, Size, adapter_size
 
 
 @dataclass(frozen=True)

@@ -22,5 +22,6 @@ MAX_JOB_SECONDS = 600  # of work: a training with its tests, or a worker's share
 MAX_AWAY_SECONDS = 60  # that a job goes on while nobody looks
 KEEP_SECONDS = 3600  # since a visitor was last seen
 MAX_VISITORS = 500  # whose work is kept
+MAX_RESULTS = 48  # trainings of one visitor: each keeps its LoRA, up to 19 MB in the lab
 MAX_VISITOR_BYTES = 256 * 2**20  # of one visitor's LoRAs; then the oldest results go
 MAX_KEPT_BYTES = 2**30  # of everybody's; then whoever was away longest

@@ -25,9 +25,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from torchvision.models import vgg19
 
 from lora_demo import FrozenModel, LabelledImage, load_model, read_class_folder, read_feature_set
-from lora_demo import weights as weights_room
-from lora_demo.features import FeatureSet
-from lora_demo.weights import VGG19_FILE
+from lora_demo.backbones import weights as weights_room
+from lora_demo.backbones.features import FeatureSet
+from lora_demo.backbones.weights import VGG19_FILE
 from tests.windows import new_window, tracebacks, unexpected
 
 BROKEN_CONNECTIONS = (

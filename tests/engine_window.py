@@ -14,7 +14,7 @@ from tests.dragging import drag
 from tests.engines import soon
 
 PATIENCE = 90  # seconds
-WATCH = """
+UNLIMITED = """
 window.wrong = [];
 for (const kind of ["error", "unhandledrejection"])
   addEventListener(kind, (event) => wrong.push(String(event.message ?? event.reason)));
@@ -48,11 +48,11 @@ class Window:
         self._load(lambda: self.driver.get(f"{url}healthz"))
         self.js("sessionStorage.clear()")
         self._load(lambda: self.driver.get(url))
-        self._watch()
+        self._show_lab()
 
     def reload(self) -> None:
         self._load(self.driver.refresh)
-        self._watch()
+        self._show_lab()
 
     def _load(self, go: Callable[[], None]) -> None:
         """WebKitGTK's driver does not wait for the new page, and answers no script in between."""
@@ -66,8 +66,8 @@ class Window:
         go()
         soon(came, PATIENCE, "a new page")
 
-    def _watch(self) -> None:
-        self.js(WATCH)
+    def _show_lab(self) -> None:
+        self.js(UNLIMITED)
         self.sees("#network-line", "You teach EfficientNet-Lite0")
 
     def js(self, script: str, *values: object) -> object:

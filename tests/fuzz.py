@@ -25,10 +25,10 @@ import torch
 from PIL import Image, ImageCms, PngImagePlugin
 
 from lora_demo import AdapterSpec, LoraDemoError, load_adapter, load_model, save_adapter
-from lora_demo.adapters import new_adapter
-from lora_demo.images import decode_image
+from lora_demo.checkpoints.untrusted import MAX_NUMBER
+from lora_demo.images.reading import decode_image
 from lora_demo.limits import MAX_PIXELS
-from lora_demo.tensor_files import MAX_NUMBER
+from lora_demo.lora.adapter import new_adapter
 from tests import hostile_heic
 from tests.mutations import mutate
 

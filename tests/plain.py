@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lora_demo.descent import BATCH_SIZE
+from lora_demo.lora.training import BATCH_SIZE
 
 
 class PlainLora(nn.Module):

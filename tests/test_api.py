@@ -13,11 +13,11 @@ from gradio_client import handle_file
 from PIL import Image
 
 from lora_demo import judge, leave_one_out, load_adapter, read_adapter_spec
-from lora_demo.jobs import read_others
 from lora_demo.limits import MAX_LORA_BYTES
-from lora_demo.specs import AdapterSpec, TrainingSettings
-from lora_demo.training import train
-from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.lora.fitting import train
+from lora_demo.lora.spec import AdapterSpec, TrainingSettings
+from lora_demo.serving.tasks import read_unrelated
+from lora_demo.ui.samples import flatten, unrelated_paths
 from tests.conftest import DATA
 from tests.wire import call
 
@@ -77,7 +77,7 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
         "before_you": None,
     }
     others = flatten(unrelated_paths(["goldfish"]))
-    *_, result = judge(model, here, read_others(model, others).values())
+    *_, result = judge(model, here, read_unrelated(model, others).values())
     assert broken == {
         "changed": result.pictures_broken.changed,
         "captured": result.pictures_broken.captured,

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from torchvision.models import VGG19_Weights, resnet18, vgg19
 
 from lora_demo import LoraDemoError, WeightsError, load_model, open_image
-from lora_demo import weights as weights_room
-from lora_demo.backbones import BASE_MODELS
-from lora_demo.weights import download_vgg19, find_efficientnet_lite, find_vgg19
+from lora_demo.backbones import weights as weights_room
+from lora_demo.backbones.models import BASE_MODELS
+from lora_demo.backbones.weights import download_vgg19, find_efficientnet_lite, find_vgg19
 
 
 @pytest.mark.parametrize(("number", "px"), [(0, 224), (1, 240), (2, 260)])

@@ -15,10 +15,10 @@ from lora_demo import (
     open_image,
     train,
 )
-from lora_demo.copies import SAME
-from lora_demo.features import read_features
-from lora_demo.training import FitProgress
-from lora_demo.ui.notes import end_note
+from lora_demo.backbones.duplicates import SAME
+from lora_demo.backbones.features import read_features
+from lora_demo.lora.fitting import FitProgress
+from lora_demo.ui.render.notes import end_note
 from tests.conftest import DATA
 
 WORDS = ("goldfish", "my mug")

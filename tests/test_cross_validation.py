@@ -15,11 +15,11 @@ from lora_demo import (
     read_feature_set,
     train,
 )
-from lora_demo import features as features_room
-from lora_demo import guard as guard_room
-from lora_demo.cross_validation import needed_strengths
-from lora_demo.features import FeatureSet
-from lora_demo.guard import guarded_strength
+from lora_demo.backbones import features as features_room
+from lora_demo.backbones.features import FeatureSet
+from lora_demo.lora import guarded as guard_room
+from lora_demo.lora.cross_validation import needed_strengths
+from lora_demo.lora.guarded import guarded_strength
 from tests.conftest import DATA
 
 CLASSES = ("goldfish", "snail", "teapot")

@@ -17,7 +17,7 @@ from lora_demo import (
     read_features,
     train,
 )
-from lora_demo.ui.unrelated import PHOTOS
+from lora_demo.ui.samples import PHOTOS
 from tests.conftest import DATA
 
 SETS = ["goldfish", "snail", "teapot"]

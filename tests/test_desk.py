@@ -13,16 +13,16 @@ from itertools import count
 
 import pytest
 
-from lora_demo import desk as desk_room
-from lora_demo import long_work
-from lora_demo.desk import Desk, work_here
 from lora_demo.errors import LoraDemoError
-from lora_demo.long_work import AWAY, OUT_OF_TIME, STOPPED, Job, follow, seen, watch
+from lora_demo.serving import job as job_room
+from lora_demo.serving import queue as queue_room
+from lora_demo.serving.job import AWAY, OUT_OF_TIME, STOPPED, Job, follow, seen, wait_for
+from lora_demo.serving.queue import JobQueue, work_here
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def queue() -> JobQueue:
+    return JobQueue()
 
 
 def gone(thing: weakref.ref) -> bool:
@@ -48,9 +48,9 @@ def endless(worker):
 class Gate:
     """A job that is in its only step until the gate is opened."""
 
-    def __init__(self, desk: Desk, owner: object = None):
+    def __init__(self, queue: JobQueue, owner: object = None):
         self.opened, self.begun = threading.Event(), threading.Event()
-        self.job = desk.submit(Job(self._work, owner))
+        self.job = queue.submit(Job(self._work, owner))
 
     def _work(self, worker):
         self.worker = worker
@@ -63,7 +63,7 @@ class Gate:
         assert self.job.done.wait(10)
 
 
-def test_jobs_are_done_one_after_the_other_in_the_order_of_the_line(desk):
+def test_jobs_are_done_one_after_the_other_in_the_order_of_the_line(queue):
     began = []
 
     def work(number, worker):
@@ -71,14 +71,14 @@ def test_jobs_are_done_one_after_the_other_in_the_order_of_the_line(desk):
         yield from worker(range, 3)
         began.append(number)
 
-    jobs = [desk.submit(Job(lambda worker, n=n: work(n, worker))) for n in range(4)]
+    jobs = [queue.submit(Job(lambda worker, n=n: work(n, worker))) for n in range(4)]
 
     assert all(job.done.wait(10) for job in jobs)
     assert began == [0, 0, 1, 1, 2, 2, 3, 3]
     assert [job.newest for job in jobs] == [2] * 4
 
 
-def test_nothing_holds_what_a_job_worked_on(desk):
+def test_nothing_holds_what_a_job_worked_on(queue):
     class Thing:
         pass
 
@@ -93,7 +93,7 @@ def test_nothing_holds_what_a_job_worked_on(desk):
         except ValueError as error:
             raise LoraDemoError("failed") from error
 
-    job = desk.submit(Job(fail))
+    job = queue.submit(Job(fail))
     assert job.done.wait(10)
     job_itself = weakref.ref(job)
 
@@ -103,26 +103,26 @@ def test_nothing_holds_what_a_job_worked_on(desk):
     assert gone(job_itself)  # the worker, idle now, has let go of it, too
 
 
-def test_everybody_who_waits_has_a_place(desk):
-    first = Gate(desk)
+def test_everybody_who_waits_has_a_place(queue):
+    first = Gate(queue)
     first.begun.wait(10)
-    others = [Gate(desk) for _ in range(3)]
+    others = [Gate(queue) for _ in range(3)]
 
-    assert [desk.before(gate.job) for gate in (first, *others)] == [None, 0, 1, 2]
-    desk.stop(others[0].job)
-    assert [desk.before(gate.job) for gate in others] == [None, 0, 1]
+    assert [queue.position(gate.job) for gate in (first, *others)] == [None, 0, 1, 2]
+    queue.stop(others[0].job)
+    assert [queue.position(gate.job) for gate in others] == [None, 0, 1]
     assert others[0].job.done.is_set()
     for gate in (first, *others[1:]):
         gate.open()
     assert not others[0].begun.is_set()
 
 
-def test_a_stopped_job_holds_its_worker_until_its_step_has_ended(desk):
-    first = Gate(desk)
+def test_a_stopped_job_holds_its_worker_until_its_step_has_ended(queue):
+    first = Gate(queue)
     first.begun.wait(10)
-    second = Gate(desk)
+    second = Gate(queue)
 
-    desk.stop(first.job)
+    queue.stop(first.job)
 
     assert not second.begun.wait(0.3)
     assert not first.job.done.is_set()
@@ -131,31 +131,31 @@ def test_a_stopped_job_holds_its_worker_until_its_step_has_ended(desk):
     second.open()
 
 
-def test_a_full_room_is_said_so(desk, monkeypatch):
-    monkeypatch.setattr(desk_room, "MAX_WAITING", 2)
-    first = Gate(desk)
+def test_a_full_room_is_said_so(queue, monkeypatch):
+    monkeypatch.setattr(queue_room, "MAX_WAITING", 2)
+    first = Gate(queue)
     first.begun.wait(10)
-    waiting = [Gate(desk) for _ in range(2)]
+    waiting = [Gate(queue) for _ in range(2)]
 
     with pytest.raises(LoraDemoError, match="The room is full: 2 others"):
-        Gate(desk)
+        Gate(queue)
 
     for gate in (first, *waiting):
         gate.open()
-    Gate(desk).open()
+    Gate(queue).open()
 
 
-def test_a_job_that_takes_too_long_ends(desk, monkeypatch):
-    monkeypatch.setattr(long_work, "MAX_JOB_SECONDS", 0.2)
+def test_a_job_that_takes_too_long_ends(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "MAX_JOB_SECONDS", 0.2)
 
-    job = desk.submit(Job(lambda worker: (time.sleep(0.01) or n for n in count())))
+    job = queue.submit(Job(lambda worker: (time.sleep(0.01) or n for n in count())))
 
     assert job.done.wait(10)
-    assert job.end == OUT_OF_TIME
+    assert job.end_reason == OUT_OF_TIME
 
 
-def test_long_jobs_take_turns(desk, monkeypatch):
-    monkeypatch.setattr(long_work, "TURN_SECONDS", 0.1)
+def test_long_jobs_take_turns(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "TURN_SECONDS", 0.1)
     steps = []
 
     def work(name, count, worker):
@@ -164,8 +164,8 @@ def test_long_jobs_take_turns(desk, monkeypatch):
             steps.append(name)
             yield step
 
-    long, also = (desk.submit(Job(partial(work, name, 30))) for name in ("long", "also long"))
-    short = desk.submit(Job(partial(work, "short", 2)))
+    long, also = (queue.submit(Job(partial(work, name, 30))) for name in ("long", "also long"))
+    short = queue.submit(Job(partial(work, "short", 2)))
 
     assert short.done.wait(10)
     assert not long.done.is_set()
@@ -175,21 +175,21 @@ def test_long_jobs_take_turns(desk, monkeypatch):
     assert steps.index("also long") < steps.index("short") < 20
 
 
-def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(desk, monkeypatch):
-    monkeypatch.setattr(long_work, "TURN_SECONDS", 0.1)
+def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "TURN_SECONDS", 0.1)
 
     def work(count, worker):
         for step in worker(range, count):
             time.sleep(0.02)
             yield step
 
-    desk.employ([work_here, also_here])
-    lab = [Job(partial(work, len(share))) for share in desk.shares(range(80))]
-    desk.submit_all(lab)
+    queue.start_workers([work_here, also_here])
+    lab = [Job(partial(work, len(share))) for share in queue.shares(range(80))]
+    queue.submit_all(lab)
     while any(job.newest is None for job in lab):
         time.sleep(0.01)
 
-    lessons = [desk.submit(Job(partial(work, 2))) for _ in range(4)]
+    lessons = [queue.submit(Job(partial(work, 2))) for _ in range(4)]
 
     assert all(job.done.wait(10) for job in lessons)
     assert not any(job.done.is_set() for job in lab)
@@ -197,8 +197,8 @@ def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(desk, m
     assert [job.newest for job in lab] == [39, 39]
 
 
-def test_a_job_whose_page_is_closed_gives_its_turn_to_others(desk, monkeypatch):
-    monkeypatch.setattr(long_work, "TURN_SECONDS", 60)
+def test_a_job_whose_page_is_closed_gives_its_turn_to_others(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "TURN_SECONDS", 60)
 
     async def show():
         with seen(long):
@@ -211,50 +211,50 @@ def test_a_job_whose_page_is_closed_gives_its_turn_to_others(desk, monkeypatch):
         assert not short.done.wait(0.3)
         await shown.aclose()
 
-    long = desk.submit(Job(endless))
-    short = desk.submit(Job(lambda worker: worker(range, 3)))
+    long = queue.submit(Job(endless))
+    short = queue.submit(Job(lambda worker: worker(range, 3)))
     with ThreadPoolExecutor() as own_thread:  # in this one the browser's tests leave a loop
         own_thread.submit(asyncio.run, open_and_close()).result(10)
 
     assert short.done.wait(4)  # less than it takes until a job counts as left
     assert not long.done.is_set()
-    desk.stop(long)
+    queue.stop(long)
     assert long.done.wait(10)
 
 
-def test_a_job_that_nobody_looks_at_ends(desk, monkeypatch):
-    monkeypatch.setattr(long_work, "MAX_AWAY_SECONDS", 0.5)
+def test_a_job_that_nobody_looks_at_ends(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "MAX_AWAY_SECONDS", 0.5)
 
-    looked_at, alone = desk.submit(Job(endless)), desk.submit(Job(endless))
-    for _ in watch(looked_at):
+    watched_one, alone = queue.submit(Job(endless)), queue.submit(Job(endless))
+    for _ in wait_for(watched_one):
         if alone.done.is_set():
-            desk.stop(looked_at)
+            queue.stop(watched_one)
 
-    assert (looked_at.end, alone.end) == (STOPPED, AWAY)
+    assert (watched_one.end_reason, alone.end_reason) == (STOPPED, AWAY)
 
 
 @pytest.mark.parametrize("error", [LoraDemoError("a bad file"), ZeroDivisionError()], ids=repr)
-def test_an_error_ends_its_job_and_no_other(desk, error):
+def test_an_error_ends_its_job_and_no_other(queue, error):
     def fail(worker):
         yield 1
         raise error
 
-    job, after = desk.submit(Job(fail)), desk.submit(Job(lambda worker: worker(range, 7, 8)))
+    job, after = queue.submit(Job(fail)), queue.submit(Job(lambda worker: worker(range, 7, 8)))
 
     assert after.done.wait(10)
     assert job.error is error
     assert (after.error, after.newest) == (None, 7)
 
 
-def test_an_owner_goes_back_to_the_worker_that_has_the_pictures(desk):
-    desk.employ([work_here, also_here])
-    me, somebody = threading.Event(), threading.Event()  # anything that can be told apart
-    first = Gate(desk, me)
+def test_an_owner_goes_back_to_the_worker_that_has_the_pictures(queue):
+    queue.start_workers([work_here, also_here])
+    session, somebody = threading.Event(), threading.Event()  # anything that can be told apart
+    first = Gate(queue, session)
     first.begun.wait(10)
-    second = Gate(desk, somebody)
+    second = Gate(queue, somebody)
     second.begun.wait(10)
     assert first.worker is not second.worker
-    waiting = [Gate(desk, me), Gate(desk, somebody)]
+    waiting = [Gate(queue, session), Gate(queue, somebody)]
 
     second.open()  # whose worker takes its own visitor's job, though the other came first
 
@@ -267,10 +267,10 @@ def test_an_owner_goes_back_to_the_worker_that_has_the_pictures(desk):
         gate.open()
 
 
-def test_watching_ends_with_the_job(desk):
-    job = desk.submit(Job(lambda worker: worker(range, 3)))
+def test_watching_ends_with_the_job(queue):
+    job = queue.submit(Job(lambda worker: worker(range, 3)))
 
-    *_, last = watch(job)
+    *_, last = wait_for(job)
 
     assert last.done.is_set()
     assert last.newest == 2
@@ -286,7 +286,7 @@ def test_watching_ends_with_the_job(desk):
 )
 def test_long_work_asks_for_a_card_where_cards_are_shared(tmp_path, package, marked):
     (tmp_path / "spaces.py").write_text(package)
-    script = "from lora_demo.desk import work_here; print(hasattr(work_here, 'on_a_card'))"
+    script = "from lora_demo.serving.queue import work_here; print(hasattr(work_here, 'on_a_card'))"
 
     done = subprocess.run(
         [sys.executable, "-c", script],
@@ -299,12 +299,12 @@ def test_long_work_asks_for_a_card_where_cards_are_shared(tmp_path, package, mar
     assert done.stdout.strip() == marked
 
 
-def test_work_that_cannot_even_begin_ends_as_an_error_and_the_worker_goes_on(desk):
+def test_work_that_cannot_even_begin_ends_as_an_error_and_the_worker_goes_on(queue):
     broken = Job(lambda: iter(()))  # takes no worker
-    desk.submit(broken)
+    queue.submit(broken)
     assert broken.done.wait(10)
     assert isinstance(broken.error, TypeError)
 
-    after = desk.submit(Job(lambda worker: iter([1])))
+    after = queue.submit(Job(lambda worker: iter([1])))
     assert after.done.wait(10)
     assert after.newest == 1

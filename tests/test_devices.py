@@ -31,8 +31,8 @@ from lora_demo import (
     save_adapter,
     train,
 )
-from lora_demo.forgetting import class_prototypes
-from lora_demo.weights import find_efficientnet_lite
+from lora_demo.backbones.weights import find_efficientnet_lite
+from lora_demo.lora.forgetting import class_prototypes
 from tests.conftest import DATA
 from tests.played_gpu import GPU, PlayedGpu, WrongDeviceError
 

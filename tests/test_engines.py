@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Keys
 
-from lora_demo.adapter_files import open_adapter
+from lora_demo.checkpoints.files import open_adapter
 from tests.conftest import DATA
 from tests.engine_window import PATIENCE, Window
 from tests.engines import ENGINES, missing, running, screen, soon

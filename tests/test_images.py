@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageCms, ImageFile, ImageOps
 
 from lora_demo import ImageError, LoraDemoError, open_image, read_class_folder, read_class_folders
-from lora_demo.images import browser_copy
+from lora_demo.class_names import CATEGORIES
+from lora_demo.images.reading import browser_copy
 from lora_demo.limits import MAX_PIXELS
-from lora_demo.words import CATEGORIES
 from tests import hostile_heic
 from tests.hostile_pictures import encoded, png_chunk
 

@@ -16,13 +16,13 @@ from lora_demo import (
     sweep,
     variants,
 )
-from lora_demo.forgetting import count_classes_broken
-from lora_demo.jobs import read_others
 from lora_demo.lab import Result, to_csv
+from lora_demo.lora.forgetting import count_classes_broken
+from lora_demo.serving.tasks import read_unrelated
 from lora_demo.ui import get_ready
-from lora_demo.ui import unrelated as unrelated_room
-from lora_demo.ui.table import results_view
-from lora_demo.ui.unrelated import flatten, unrelated_paths
+from lora_demo.ui import samples as samples_room
+from lora_demo.ui.render.table import results_view
+from lora_demo.ui.samples import flatten, unrelated_paths
 from tests.conftest import DATA
 
 RANKS = (1, 8)
@@ -31,7 +31,7 @@ PLACEMENTS = (Placement.GUARDED, Placement.HEAD, Placement.PIXELS)
 
 @pytest.fixture(scope="module")
 def unrelated(model):
-    return list(read_others(model, flatten(unrelated_paths(["goldfish"]))).values())
+    return list(read_unrelated(model, flatten(unrelated_paths(["goldfish"]))).values())
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_getting_ready_leaves_nothing_to_read_to_the_first_visitor(model):
 
     runs = []
     handle = model.trunk.register_forward_pre_hook(lambda *_: runs.append(1))
-    read_others(model, flatten(unrelated_paths([])))
+    read_unrelated(model, flatten(unrelated_paths([])))
     handle.remove()
     assert runs == []
 
@@ -136,10 +136,10 @@ def test_guarded_learns_at_most_one_number_a_picture(model, features, unrelated)
 def test_a_file_in_data_that_is_no_picture_is_left_out(model, tmp_path, monkeypatch):
     shutil.copytree(DATA, tmp_path / "data")
     (tmp_path / "data" / "snail" / "notes.txt").write_text("a note")
-    monkeypatch.setattr(unrelated_room, "DATA", tmp_path / "data")
+    monkeypatch.setattr(samples_room, "DATA", tmp_path / "data")
 
     groups = {
-        name: read_others(model, paths) for name, paths in unrelated_paths(["goldfish"]).items()
+        name: read_unrelated(model, paths) for name, paths in unrelated_paths(["goldfish"]).items()
     }
 
     assert [len(group) for group in groups.values()] == [5, 10, 0]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lora_demo.words import CATEGORIES, near_categories
+from lora_demo.class_names import CATEGORIES, near_categories
 
 ELEPHANTS = ["Indian elephant", "African elephant"]
 CATS = ["tiger cat", "Persian cat", "Siamese cat", "Egyptian cat", "Madagascar cat"]

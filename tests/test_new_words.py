@@ -18,9 +18,9 @@ from lora_demo import (
     save_adapter,
     train,
 )
-from lora_demo.forgetting import class_prototypes
-from lora_demo.ui.labels import to_word
-from lora_demo.words import CATEGORIES, known_words
+from lora_demo.class_names import CATEGORIES, known_words
+from lora_demo.lora.forgetting import class_prototypes
+from lora_demo.ui.uploads import to_word
 
 WORD = "my mug"
 

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from safetensors.torch import save_file
 
-from lora_demo import weights as weights_room
+from lora_demo.backbones import weights as weights_room
 from tests.conftest import DATA
 
 DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]

@@ -18,8 +18,8 @@ import httpx
 import pytest
 
 from lora_demo.limits import MAX_REQUEST_BYTES
-from lora_demo.ui import door
-from lora_demo.ui.calls import Page
+from lora_demo.ui import server
+from lora_demo.ui.blocks import Page
 from tests.conftest import DATA
 
 ROOT = Path(__file__).parents[1]
@@ -201,7 +201,7 @@ def request(length: object, body: bytes) -> bytes:
 
 
 def test_whoever_sends_too_slowly_is_told_so_and_nobody_waits(app_url, monkeypatch):
-    monkeypatch.setattr(door, "MAX_REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(server, "MAX_REQUEST_SECONDS", 0.5)
     with connection(app_url) as line:
         line.sendall(request(1000, b'{"data":'))
         assert lives(app_url)
@@ -287,7 +287,7 @@ def broken(number: int = 0) -> float:
 def test_an_error_of_our_own_is_logged_in_full(capsys):
     with Page() as demo:
         gr.api(broken, api_name="broken")
-    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, app_kwargs=dict(door.DOOR))
+    _, url, _ = demo.launch(prevent_thread_lock=True, quiet=True, app_kwargs=dict(server.DOOR))
     try:
         answer(OwnApp(url, Path()), f"{CALL}broken", '{"data": []}')
     finally:

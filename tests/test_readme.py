@@ -8,7 +8,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from lora_demo import limits, load_adapter
-from lora_demo.weights import VGG19_HUB_FILE
+from lora_demo.backbones.weights import VGG19_HUB_FILE
 
 ROOT = Path(__file__).parents[1]
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}  # of Spaces

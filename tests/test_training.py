@@ -26,10 +26,10 @@ from lora_demo import (
     read_features,
     train,
 )
-from lora_demo import features as features_room
-from lora_demo.features import FEATURE_BYTES
-from lora_demo.guard import Guarded, guarded_strength
+from lora_demo.backbones import features as features_room
+from lora_demo.backbones.features import FEATURE_BYTES
 from lora_demo.limits import MAX_PICTURES, MAX_STRENGTH
+from lora_demo.lora.guarded import Guarded, guarded_strength
 from tests.conftest import DATA
 from tests.plain import PlainLora, plain_losses
 

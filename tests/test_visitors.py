@@ -9,11 +9,11 @@ from gradio.utils import get_upload_folder
 from playwright.sync_api import Page, expect
 
 from lora_demo import AdapterSpec, fit
-from lora_demo import features as features_room
-from lora_demo.features import read_features
+from lora_demo.backbones import features as features_room
+from lora_demo.backbones.features import read_features
 from lora_demo.lab import judge
-from lora_demo.ui import visitors as visitors_room
-from lora_demo.ui.visitors import VISITORS, Visitor, Visitors
+from lora_demo.serving import sessions as sessions_room
+from lora_demo.serving.sessions import SESSIONS, Session, Sessions
 from tests.test_page import (
     DRAWINGS,
     begin_long_training,
@@ -28,7 +28,7 @@ from tests.test_page import (
 SECRET = "sessionStorage.getItem('lora-demo')"
 
 
-def teach(page: Page, name: str) -> None:
+def train_and_evaluate(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
@@ -42,7 +42,7 @@ def test_a_reload_brings_everything_back(window):
     expect(thumbnails(page, "alone")).to_have_count(1)
     page.get_by_text("More settings").click()
     set_number(page, "seed", "7")
-    teach(page, "Snail")
+    train_and_evaluate(page, "Snail")
     parts = ("#loss figcaption", "#tested .note", "#results tbody")
     parts += ("#comparison .compare", "#broken .note")  # less Gradio's marks of what is under way
     before = {part: page.locator(part).first.inner_text() for part in parts}
@@ -82,7 +82,7 @@ def test_a_training_goes_on_while_the_page_is_away_and_says_so(window):
 
 def test_a_connection_that_was_lost_brings_the_work_back(window):
     page = window()
-    teach(page, "Goldfish")
+    train_and_evaluate(page, "Goldfish")
 
     page.context.set_offline(True)
     page.locator("#train").click()
@@ -95,8 +95,8 @@ def test_a_connection_that_was_lost_brings_the_work_back(window):
 
 def test_visitors_do_not_see_each_other(window):
     first, second = window(), window()
-    teach(first, "Goldfish")
-    teach(second, "Teapot")
+    train_and_evaluate(first, "Goldfish")
+    train_and_evaluate(second, "Teapot")
 
     assert first.evaluate(SECRET) != second.evaluate(SECRET)
     for page, own, other in ((first, "goldfish", "teapot"), (second, "teapot", "goldfish")):
@@ -173,23 +173,23 @@ def new_result(model, features):
 
 
 def test_who_was_not_seen_for_an_hour_is_forgotten(new_result, monkeypatch):
-    visitors = Visitors()
-    me = visitors.find(None)
-    me.add_result(new_result())
-    secret = me.secret
-    assert visitors.find(secret) is me
+    visitors = Sessions()
+    session = visitors.find(None)
+    session.add_result(new_result())
+    secret = session.secret
+    assert visitors.find(secret) is session
 
-    monkeypatch.setattr(visitors_room, "KEEP_SECONDS", 0)
+    monkeypatch.setattr(sessions_room, "KEEP_SECONDS", 0)
     time.sleep(0.01)
     visitors.trim()
 
-    assert visitors.find(secret) is not me
-    assert (me.results, me.adapter, me.secret) == ([], None, "")
+    assert visitors.find(secret) is not session
+    assert (session.results, session.adapter, session.secret) == ([], None, "")
 
 
 def test_the_number_of_visitors_is_bounded(monkeypatch):
-    monkeypatch.setattr(visitors_room, "MAX_VISITORS", 3)
-    visitors = Visitors()
+    monkeypatch.setattr(sessions_room, "MAX_VISITORS", 3)
+    visitors = Sessions()
     secrets = [visitors.find(None).secret for _ in range(5)]
     visitors.trim()
     visitors.find(secrets[2])  # seen again
@@ -199,11 +199,11 @@ def test_the_number_of_visitors_is_bounded(monkeypatch):
 
 
 def test_the_bytes_of_all_visitors_are_bounded(new_result, monkeypatch):
-    visitors = Visitors()
+    visitors = Sessions()
     everybody = [visitors.find(None) for _ in range(4)]
     for visitor in everybody:
         visitor.add_result(new_result())
-    monkeypatch.setattr(visitors_room, "MAX_KEPT_BYTES", 2 * everybody[0].size_bytes)
+    monkeypatch.setattr(sessions_room, "MAX_KEPT_BYTES", 2 * everybody[0].size_bytes)
 
     visitors.trim()
 
@@ -211,18 +211,18 @@ def test_the_bytes_of_all_visitors_are_bounded(new_result, monkeypatch):
 
 
 def test_the_bytes_of_one_visitor_are_bounded(new_result, monkeypatch):
-    me = Visitor()
+    session = Session()
     for _ in range(3):
-        me.add_result(new_result())
-    monkeypatch.setattr(visitors_room, "MAX_VISITOR_BYTES", me.size_bytes)
+        session.add_result(new_result())
+    monkeypatch.setattr(sessions_room, "MAX_VISITOR_BYTES", session.size_bytes)
 
-    me.add_result(new_result())
+    session.add_result(new_result())
 
-    assert len(me.results) == 3
+    assert len(session.results) == 3
 
 
 def test_secrets_are_long_and_different():
-    secrets = {VISITORS.find(None).secret for _ in range(100)}
+    secrets = {SESSIONS.find(None).secret for _ in range(100)}
 
     assert len(secrets) == 100
     assert min(map(len, secrets)) == 43  # 256 bits

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lora_demo.ui.word_field import MAX_LETTERS
+from lora_demo.ui.steps.word_field import MAX_LETTERS
 from tests.hostile_adapters import MARKUP
 from tests.test_page import DRAWINGS, drop, thumbnails
 from tests.windows import new_window

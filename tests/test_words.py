@@ -7,23 +7,23 @@ import pytest
 from PIL import Image
 
 from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
-from lora_demo.cross_validation import Score
-from lora_demo.evaluation import Change
-from lora_demo.forgetting import Broken, Changed
-from lora_demo.jobs import Damage
-from lora_demo.specs import Placement, adapter_size
-from lora_demo.training import FitProgress
-from lora_demo.ui.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
-from lora_demo.ui.damage import broken_report
-from lora_demo.ui.notes import (
+from lora_demo.lora.cross_validation import Score
+from lora_demo.lora.evaluation import Change
+from lora_demo.lora.fitting import FitProgress
+from lora_demo.lora.forgetting import Broken, Changed
+from lora_demo.lora.spec import Placement, adapter_size
+from lora_demo.serving.tasks import ForgettingReport
+from lora_demo.ui.render.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
+from lora_demo.ui.render.forgetting import render_forgetting
+from lora_demo.ui.render.notes import (
     end_note,
     loaded_note,
     problem,
     progress_note,
     ready_note,
 )
-from lora_demo.ui.results import held_back_note, strength_note
-from lora_demo.ui.unrelated import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
+from lora_demo.ui.render.results import held_back_note, strength_note
+from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
 from tests.conftest import DATA
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -86,7 +86,7 @@ def test_the_fair_test_is_told_as_counts():
 
 def test_what_broke_is_told_by_group_with_before_and_after():
     whole = {"photos of other things": Broken((), 0, 4), OTHER_SETS: Broken((), 0, 10)}
-    report = broken_report(Damage(whole, Broken((), 0, 1000), {}), {}, guarded=True)
+    report = render_forgetting(ForgettingReport(whole, Broken((), 0, 1000), {}), {}, guarded=True)
     assert "Nothing broken here" in report
     assert (
         "<b>0 of 4</b> photos of other things, <b>0 of 10</b> pictures of our other sets" in report
@@ -95,7 +95,9 @@ def test_what_broke_is_told_by_group_with_before_and_after():
 
     path = str(DATA / "snail" / "1.png")
     harmed = whole | {OTHER_SETS: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
-    report = broken_report(Damage(harmed, None, {}), {OTHER_SETS: [path]}, guarded=True)
+    report = render_forgetting(
+        ForgettingReport(harmed, None, {}), {OTHER_SETS: [path]}, guarded=True
+    )
     assert "Nothing that it knew is broken, but other answers changed" in report
     assert f'{SAFE}</b> → <b class="lora">goldfish' in report
     assert "it learned “a drawing” more than the thing that is drawn" in report
@@ -115,9 +117,9 @@ def test_a_photo_can_break_only_where_it_was_right(before, after, title, told):
     lion = next(Path(path) for path, word in PHOTOS.items() if word == "lion")
     changes = (Changed(0, before, after),) if after else ()
     groups = {OF_OTHER_THINGS: Broken(changes, 0, 1)}
-    damage = Damage(groups, None, {OF_OTHER_THINGS: {0: before}})
+    damage = ForgettingReport(groups, None, {OF_OTHER_THINGS: {0: before}})
 
-    report = broken_report(damage, {OF_OTHER_THINGS: [lion]}, guarded=True)
+    report = render_forgetting(damage, {OF_OTHER_THINGS: [lion]}, guarded=True)
 
     assert title in report
     assert told in report
@@ -132,7 +134,11 @@ def test_of_a_visitors_picture_the_report_keeps_nothing(tmp_path):
     reports = set()
     for color in ("red", "blue"):
         Image.new("RGB", (9, 9), color).save(path)
-        reports.add(broken_report(Damage(groups, None, {}), {OF_THE_VISITOR: [path]}, guarded=True))
+        reports.add(
+            render_forgetting(
+                ForgettingReport(groups, None, {}), {OF_THE_VISITOR: [path]}, guarded=True
+            )
+        )
 
     assert len(reports) == 2
 

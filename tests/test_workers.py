@@ -16,17 +16,23 @@ from gradio_client import Client, handle_file
 
 from lora_demo import AdapterSpec, LabelledImage, LoraDemoError, TrainingSettings, compare
 from lora_demo import read_features as read_here
-from lora_demo.desk import Desk, work_here
-from lora_demo.features import forget_features, read_features
-from lora_demo.jobs import Experiment, answer, assess, experiment, teach
+from lora_demo.backbones.features import forget_features, read_features
 from lora_demo.lab import Result, variants
 from lora_demo.limits import KEEP_SECONDS
-from lora_demo.long_work import STOPPED, Job, Worker, watch
-from lora_demo.parcels import PREFIX
-from lora_demo.ray_workers import RayWorker, ray_workers
-from lora_demo.training import FitProgress
-from lora_demo.ui.lessons import start_lab
-from lora_demo.ui.visitors import Visitor
+from lora_demo.lora.fitting import FitProgress
+from lora_demo.serving.cluster import RayWorker, start_ray_workers
+from lora_demo.serving.job import STOPPED, Job, Worker, wait_for
+from lora_demo.serving.queue import JobQueue, work_here
+from lora_demo.serving.recording import start_lab
+from lora_demo.serving.sessions import Session
+from lora_demo.serving.tasks import (
+    LabProgress,
+    compare_picture,
+    measure_forgetting,
+    run_lab,
+    train_and_evaluate,
+)
+from lora_demo.serving.transport import PREFIX
 from tests.benchmarks.speed_app import ROOT, started
 from tests.conftest import ray_actors_below
 
@@ -40,7 +46,7 @@ LONG = (replace(SPEC, placement="pixels"), TrainingSettings(1000), [])
 @pytest.fixture(scope="module")
 def worker() -> Iterator[RayWorker]:
     ray = pytest.importorskip("ray")
-    [worker] = ray_workers("1", threads=1)
+    [worker] = start_ray_workers("1", threads=1)
     yield worker
     ray.shutdown()
 
@@ -69,7 +75,7 @@ def practising(job: Job) -> None:
 
 def in_memory(paths: list[Path]) -> Iterator[int]:
     """How many of them a worker need not read any more."""
-    from lora_demo.backbones import load_model
+    from lora_demo.backbones.models import load_model
 
     model, runs = load_model(SPEC.model_name), []
     handle = model.trunk.register_forward_pre_hook(lambda *_: runs.append(1))
@@ -81,8 +87,8 @@ def in_memory(paths: list[Path]) -> Iterator[int]:
 
 def test_it_gives_the_same_result_and_keeps_no_files(worker, lesson):
     before = arrived()
-    *_, here = teach(*lesson)
-    steps = list(worker(teach, *lesson))
+    *_, here = train_and_evaluate(*lesson)
+    steps = list(worker(train_and_evaluate, *lesson))
 
     there = steps[-1]
     assert sum(isinstance(step, Result) for step in steps) == 1
@@ -95,13 +101,15 @@ def test_it_gives_the_same_result_and_keeps_no_files(worker, lesson):
 
 
 def test_what_is_asked_about_a_picture_is_answered_there(worker, model, lesson):
-    *_, result = teach(*lesson)
+    *_, result = train_and_evaluate(*lesson)
     [path] = lesson[-1]
-    desk = Desk()
-    desk.employ([worker])
+    queue = JobQueue()
+    queue.start_workers([worker])
 
-    asked = desk.ask(SOMEBODY, answer, path, model.name, result.adapter, 0.7)
-    damage = desk.ask(SOMEBODY, assess, result.adapter, 2.0, {"own": [Path("gone.png"), path]})
+    asked = queue.run_now(SOMEBODY, compare_picture, path, model.name, result.adapter, 0.7)
+    damage = queue.run_now(
+        SOMEBODY, measure_forgetting, result.adapter, 2.0, {"own": [Path("gone.png"), path]}
+    )
 
     expected = compare(model, read_here(model, path), result.adapter, 0.7)
     names = [prediction.class_name for prediction in expected.after]
@@ -114,8 +122,8 @@ def test_what_is_asked_about_a_picture_is_answered_there(worker, model, lesson):
 
 def test_the_lab_gives_each_result_once(worker, goldfish):
     specs = variants(SPEC, ["guarded", "head"])
-    steps = worker(experiment, goldfish, specs, [])
-    made = [step for step in steps if isinstance(step, Experiment)]
+    steps = worker(run_lab, goldfish, specs, [])
+    made = [step for step in steps if isinstance(step, LabProgress)]
     found = [step.step.adapter.spec.rank for step in made if isinstance(step.step, Result)]
 
     assert found == [spec.rank for spec in specs]
@@ -124,18 +132,18 @@ def test_the_lab_gives_each_result_once(worker, goldfish):
 
 def test_a_lab_that_two_workers_share_finds_what_one_finds(worker, goldfish):
     def found(workers: list[Worker]) -> dict:
-        desk, me, busy = Desk(), Visitor(), set()
+        queue, session, busy = JobQueue(), Session(), set()
 
         def seen(one: Worker, *asked) -> Iterator:
             busy.add(one)
             return one(*asked)
 
-        desk.employ([partial(seen, one) for one in workers])
-        lab = start_lab(me, desk, goldfish, variants(SPEC, ["guarded", "head"]), [])
+        queue.start_workers([partial(seen, one) for one in workers])
+        lab = start_lab(session, queue, goldfish, variants(SPEC, ["guarded", "head"]), [])
         assert all(job.done.wait(120) and not job.error for job in lab.jobs)
         assert busy == set(workers)
-        assert lab.finished == lab.trainings == len(me.results) == 12
-        rows = [(result.adapter.spec, result) for result in me.results]
+        assert lab.finished == lab.trainings == len(session.results) == 12
+        rows = [(result.adapter.spec, result) for result in session.results]
         return {(s.placement, s.rank): (r.adapted, r.final_loss) for s, r in rows}
 
     alone, shared = found([worker]), found([worker, work_here])
@@ -152,36 +160,36 @@ def test_an_error_comes_back_word_for_word(worker, tmp_path):
     bad = [LabelledImage(tmp_path / "cat.jpg", "goldfish")]
 
     with pytest.raises(LoraDemoError, match=r"None of the pictures could be used. “cat.jpg” is"):
-        list(worker(teach, bad, SPEC, None, []))
+        list(worker(train_and_evaluate, bad, SPEC, None, []))
 
 
 def test_stop_frees_the_worker(worker, goldfish, lesson):
-    desk = Desk()
-    desk.employ([worker])
-    long = desk.submit(Job(lambda w: w(teach, goldfish, *LONG)))
+    queue = JobQueue()
+    queue.start_workers([worker])
+    long = queue.submit(Job(lambda w: w(train_and_evaluate, goldfish, *LONG)))
     practising(long)
 
-    desk.stop(long)
-    after = desk.submit(Job(lambda w: w(teach, *lesson)))
+    queue.stop(long)
+    after = queue.submit(Job(lambda w: w(train_and_evaluate, *lesson)))
 
     assert after.done.wait(60)
-    assert (long.end, after.error) == (STOPPED, None)
+    assert (long.end_reason, after.error) == (STOPPED, None)
     assert len(long.newest.points) < 1000
 
 
 def test_a_long_job_lets_others_go_first_and_then_goes_on(worker, goldfish, lesson):
-    desk = Desk()
-    desk.employ([worker])
+    queue = JobQueue()
+    queue.start_workers([worker])
     some_turns = (LONG[0], TrainingSettings(100), [])
-    long = desk.submit(Job(lambda w: w(teach, goldfish, *some_turns)))
+    long = queue.submit(Job(lambda w: w(train_and_evaluate, goldfish, *some_turns)))
     practising(long)
 
-    short = desk.submit(Job(lambda w: w(teach, *lesson)))
+    short = queue.submit(Job(lambda w: w(train_and_evaluate, *lesson)))
 
-    for _ in watch(short):
+    for _ in wait_for(short):
         pass
     assert not long.done.is_set()
-    for _ in watch(long):
+    for _ in wait_for(long):
         pass
     assert (short.error, long.error) == (None, None)
     assert isinstance(long.newest, Result)
@@ -191,19 +199,19 @@ def test_what_a_visitor_wants_forgotten_is_forgotten_there(worker, goldfish, tmp
     mine = Path(shutil.copy(goldfish[0].path, tmp_path / "mine.png"))
     with mine.open("ab") as file:
         file.write(b"nobody else's")
-    desk = Desk()
-    desk.employ([worker])
-    desk.ask(SOMEBODY, in_memory, [mine])
-    assert desk.ask(SOMEBODY, in_memory, [mine]) == 1
+    queue = JobQueue()
+    queue.start_workers([worker])
+    queue.run_now(SOMEBODY, in_memory, [mine])
+    assert queue.run_now(SOMEBODY, in_memory, [mine]) == 1
 
-    desk.everywhere(forget_features, [mine])
+    queue.run_on_all(forget_features, [mine])
 
-    assert desk.ask(SOMEBODY, in_memory, [mine]) == 0
+    assert queue.run_now(SOMEBODY, in_memory, [mine]) == 0
 
 
 def test_a_lost_worker_is_replaced_and_its_run_repeated_with_the_same_result(worker, lesson):
-    *_, undisturbed = worker(teach, *lesson)
-    steps = worker(teach, *lesson)
+    *_, undisturbed = worker(train_and_evaluate, *lesson)
+    steps = worker(train_and_evaluate, *lesson)
     next(steps)
 
     lose(worker)
@@ -217,7 +225,7 @@ def test_a_run_that_is_lost_twice_ends_in_words(worker, goldfish):
     lost = []
 
     def lose_twice():
-        for step in worker(teach, goldfish, *LONG):
+        for step in worker(train_and_evaluate, goldfish, *LONG):
             if step.points and len(lost) < 2:
                 lose(worker)
                 lost.append(step)
@@ -262,4 +270,4 @@ def test_a_training_survives_the_loss_of_the_apps_worker(goldfish, tmp_path):
 def test_what_is_no_place_for_workers_is_refused(where):
     pytest.importorskip("ray")
     with pytest.raises(LoraDemoError, match="give a number of workers, or ray://host:port"):
-        ray_workers(where)
+        start_ray_workers(where)

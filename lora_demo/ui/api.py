@@ -9,21 +9,21 @@ from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.backbones import BUILT_IN, load_model
-from lora_demo.desk import DESK
-from lora_demo.errors import LoraDemoError, brief
-from lora_demo.images import LabelledImage
+from lora_demo.backbones.models import BUILT_IN, load_model
+from lora_demo.class_names import find_category
+from lora_demo.errors import LoraDemoError, shorten
+from lora_demo.images.reading import LabelledImage
 from lora_demo.limits import MAX_PICTURES
-from lora_demo.long_work import Job, watch
-from lora_demo.specs import DEFAULT_SETTINGS, AdapterSpec
-from lora_demo.ui.feedback import uploaded, visitor_errors
-from lora_demo.ui.keep import write_adapter
-from lora_demo.ui.labels import to_word
-from lora_demo.ui.lessons import learn
-from lora_demo.ui.summaries import answers, judgement, summary_of
-from lora_demo.ui.unrelated import flatten, unrelated_paths
-from lora_demo.ui.visitors import Visitor
-from lora_demo.words import find_category
+from lora_demo.lora.spec import DEFAULT_SETTINGS, AdapterSpec
+from lora_demo.serving.job import Job, wait_for
+from lora_demo.serving.queue import QUEUE
+from lora_demo.serving.recording import learn
+from lora_demo.serving.sessions import Session
+from lora_demo.ui.events import visitor_errors
+from lora_demo.ui.render.summaries import answers, judgement, summary_of
+from lora_demo.ui.samples import flatten, unrelated_paths
+from lora_demo.ui.steps.download import write_adapter
+from lora_demo.ui.uploads import to_word, uploaded
 
 MAX_CALLS = 8  # of /train at once: each holds a thread; the others wait for theirs
 PTH_MODEL = "vgg19"  # a plain lora.pth does not say; the article's is VGG-19's
@@ -56,9 +56,9 @@ def train_endpoint(
     with visitor_errors():
         model = load_model(base_model)
         if not isinstance(new_word, bool):
-            raise LoraDemoError(f"new_word is {brief(new_word)}. Choose true or false.")
+            raise LoraDemoError(f"new_word is {shorten(new_word)}. Choose true or false.")
         if not isinstance(class_name, str):
-            raise LoraDemoError(f"class_name is {brief(class_name)}. Give it as text.")
+            raise LoraDemoError(f"class_name is {shorten(class_name)}. Give it as text.")
         label = to_word(class_name) if new_word else find_category(class_name, model.categories)
         sent = pictures if isinstance(pictures, list) else [pictures]
         if len(sent) > MAX_PICTURES:  # before each is looked at
@@ -70,23 +70,24 @@ def train_endpoint(
         given = {name: value for name, value in asked_for.items() if value is not None}
         settings = replace(DEFAULT_SETTINGS[spec.placement], **given)
         arguments = examples, spec, settings, flatten(unrelated_paths(spec.class_names))
-        me = Visitor()
-        job = DESK.submit(Job(partial(learn, me, (), arguments)))
+        session = Session()
+        job = QUEUE.submit(Job(partial(learn, session, (), arguments)))
         try:
-            for _ in watch(job):
+            for _ in wait_for(job):
                 if not job.done.is_set():
                     yield (
-                        summary_of(me.lesson, spec, model) | {"before_you": DESK.before(job)},
+                        summary_of(session.lesson, spec, model)
+                        | {"before_you": QUEUE.position(job)},
                         None,
                     )
         finally:  # whoever does not listen any more does not come back
-            DESK.stop(job)
+            QUEUE.stop(job)
         if job.error:
             raise job.error
-        if not me.results:
-            raise LoraDemoError(f"It ended too soon: {job.end}. Ask for less, or try again.")
-        file = write_adapter(me.adapter)
-        summary = summary_of(me.lesson, spec, model) | judgement(me.results[-1])
+        if not session.results:
+            raise LoraDemoError(f"It ended too soon: {job.end_reason}. Ask for less, or try again.")
+        file = write_adapter(session.adapter)
+        summary = summary_of(session.lesson, spec, model) | judgement(session.results[-1])
         yield summary, gr.FileData(path=str(file), orig_name=file.name)
 
 
@@ -97,12 +98,14 @@ def compare_endpoint(
 
     The strength is by default the adapter's own.
     """
-    from lora_demo.adapter_files import open_adapter
-    from lora_demo.jobs import answer
+    from lora_demo.checkpoints.files import open_adapter
+    from lora_demo.serving.tasks import compare_picture
 
     with visitor_errors():
         model, loaded = open_adapter(_file(adapter), PTH_MODEL)
-        comparison = DESK.ask(Visitor(), answer, _file(picture), model.name, loaded, strength)
+        comparison = QUEUE.run_now(
+            Session(), compare_picture, _file(picture), model.name, loaded, strength
+        )
     return {"base": answers(comparison.before), "adapted": answers(comparison.after)}
 
 

@@ -1,15 +1,35 @@
-"""Our own pictures: the sets to learn from, and others of the same things to try."""
+"""Our own pictures: to learn from, to try, and those that a lesson is not to touch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from lora_demo.class_folders import read_class_folder, read_class_folders
-from lora_demo.ui.feedback import hand_out, visitor_errors
-from lora_demo.ui.labels import Items
-from lora_demo.words import CATEGORIES, find_category
+from gradio.media import get_image  # photos that come with Gradio
+
+from lora_demo.class_names import CATEGORIES, find_category
+from lora_demo.images.folders import (
+    class_folders,
+    picture_files,
+    read_class_folder,
+    read_class_folders,
+)
+from lora_demo.ui.events import visitor_errors
+from lora_demo.ui.uploads import Items, hand_out, to_word, uploaded
 
 DATA = Path(__file__).parents[2] / "data"
+# What each shows, where the network has a word for it. A photo is a control only where the network
+# names it rightly before any lesson; the other two are there to try, and can only change.
+SHOWN = {
+    "lion.jpg": "lion",
+    "cheetah1.jpg": "cheetah",
+    "tower.jpg": None,  # the Eiffel Tower
+    "cheetah.jpg": "cheetah",  # another one, running
+    "bus.png": None,  # drawn, not photographed
+}
+PHOTOS = {get_image(name): word for name, word in SHOWN.items()}
+OF_OTHER_THINGS = "photos of other things"
+OTHER_SETS = "pictures of our other sets"
+OF_THE_VISITOR = "pictures of yours"
 
 
 def held_out(set_names: Iterable[str]) -> list[str]:
@@ -36,3 +56,17 @@ def read_all_sets() -> tuple[Items, None]:
 def sample_words() -> dict[str, str]:
     """What each picture of our sets shows, by the path of its copy."""
     return dict(read_all_sets()[0])
+
+
+def unrelated_paths(taught: Sequence[str], own: Items | None = None) -> dict[str, list[Path]]:
+    """By group. Raises `LoraDemoError` where one of their own was not uploaded."""
+    others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in taught]
+    return {
+        OF_OTHER_THINGS: [Path(path) for path in PHOTOS],
+        OTHER_SETS: [path for folder in others for path in picture_files(folder)],
+        OF_THE_VISITOR: [uploaded(path) for path, _ in own or ()],
+    }
+
+
+def flatten(groups: dict[str, list[Path]]) -> list[Path]:
+    return [path for group in groups.values() for path in group]

@@ -27,7 +27,7 @@ from lora_demo import (
     read_feature_set,
     read_features,
 )
-from lora_demo.features import Features, label_features
+from lora_demo.backbones.features import Features, label_features
 
 PEFT = "peft"
 PEFT_EPOCHS, PEFT_LEARNING_RATE = 100, 1e-3

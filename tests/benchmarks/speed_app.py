@@ -15,10 +15,10 @@ from urllib.request import urlopen
 from gradio_client import Client, handle_file
 
 from lora_demo import AdapterSpec, Placement, TrainingSettings, fit, load_model, read_feature_set
-from lora_demo.ui.charts import loss_plot
-from lora_demo.ui.feedback import throttle
-from lora_demo.ui.trial import _compare
-from lora_demo.ui.visitors import Visitor
+from lora_demo.serving.sessions import Session
+from lora_demo.ui.events import throttle
+from lora_demo.ui.render.charts import loss_plot
+from lora_demo.ui.steps.comparison import _compare
 from tests.benchmarks.machine import seconds
 from tests.benchmarks.rows import Row, at_most
 from tests.benchmarks.speed_training import EPOCHS, GOLDFISH, Lesson
@@ -154,8 +154,8 @@ def dial(lesson: Lesson) -> list[Row]:
     *_, progress = fit(model, features, AdapterSpec(model.name, Placement.GUARDED))
     runs: list[int] = []
     handle = model.trunk.register_forward_pre_hook(lambda *_: runs.append(1))
-    path, me = str(lesson.pictures[0].path), Visitor(adapter=progress.adapter)
-    taken = seconds(lambda: _compare(path, me, model.name, 0.7), 21)
+    path, session = str(lesson.pictures[0].path), Session(adapter=progress.adapter)
+    taken = seconds(lambda: _compare(path, session, model.name, 0.7), 21)
     handle.remove()
     return [
         at_most("strength dial: s of the server from event to new top-5", taken, 0.03),

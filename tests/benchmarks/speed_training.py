@@ -30,10 +30,10 @@ from lora_demo import (
     read_features,
     train,
 )
-from lora_demo.backbones import _load
-from lora_demo.guard import _known
-from lora_demo.weights import VGG19_FILE
-from lora_demo.words import CATEGORIES
+from lora_demo.backbones.models import _load
+from lora_demo.backbones.weights import VGG19_FILE
+from lora_demo.class_names import CATEGORIES
+from lora_demo.lora.guarded import _known
 from tests.benchmarks.machine import bytes_per_second, seconds, share_of_peak
 from tests.benchmarks.rows import Row, at_least, at_most
 from tests.plain import PlainLora, peft_losses, plain_losses
@@ -168,14 +168,14 @@ def guarded(lesson: Lesson) -> list[Row]:
         features = read_feature_set(model, lesson.pictures)
         spec = AdapterSpec(model.name, Placement.GUARDED)
 
-        def teach(model=model, features=features, spec=spec) -> None:
+        def train_once(model=model, features=features, spec=spec) -> None:
             _known.cache_clear()
             *_, progress = fit(model, features, spec)
             for held_back in leave_one_out(model, features, spec):
                 progress.adapter.set_strength(held_back.strength)
 
         name = f"{model.title}, guarded: s for training, leave-one-out and strength"
-        rows.append(at_most(name, seconds(teach), target))
+        rows.append(at_most(name, seconds(train_once), target))
     return rows
 
 

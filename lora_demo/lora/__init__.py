@@ -1,0 +1,1 @@
+"""LoRA on a frozen classifier. Start with `adapter`, then `training`, then `guarded`."""

@@ -1,0 +1,128 @@
+"""One piece of long work: its steps, why it ended, and how it is watched."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
+
+from lora_demo.errors import LoraDemoError, without_traceback
+from lora_demo.limits import MAX_AWAY_SECONDS, MAX_JOB_SECONDS
+
+Worker = Callable[..., Iterator]  # worker(function, *arguments): the steps of that function
+SHOW_SECONDS = 0.25  # between two looks at a job; browsers fall behind at more
+CHECKS = 5  # for the end of a job, between two looks
+WAITING_LOOKS = 8  # at a job in line, one look takes the time of so many: each costs the server
+TURN_SECONDS = 1.0  # of work, where others wait; less where the page was closed
+LEFT_SECONDS = 5.0  # without a look: whoever is here goes first
+STOPPED, OUT_OF_TIME, AWAY = "stopped", "out of time", "nobody was there"
+
+LOG = logging.getLogger("lora_demo")
+
+
+class Job:
+    """Long work for one owner (by default its own): a worker pulls the steps of `work(worker)`."""
+
+    def __init__(self, work: Callable[[Worker], Iterator], owner: object = None):
+        self.work = work
+        self._owner = owner
+        self.newest: object = None  # the last step; None before the first
+        self.error: Exception | None = None
+        self.end_reason: str = ""  # why it ended before its last step: one of the three above
+        self.stopped = threading.Event()
+        self.done = threading.Event()
+        self.seconds = 0.0  # of work
+        self.heartbeat()
+        self._steps: Iterator | None = None
+
+    @property
+    def owner(self) -> object:
+        return self._owner or self
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self.closed or time.monotonic() - self.seen_at > LEFT_SECONDS
+
+    def heartbeat(self) -> None:
+        """Somebody is here."""
+        self.seen_at = time.monotonic()
+        self.closed = False  # the page that showed it
+
+    def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
+        """Until it is done; or for a second, where others wait for the worker."""
+        began = time.monotonic()
+        earlier = self.seconds
+        try:
+            self._steps = self._steps or self.work(worker)
+            self.end_reason = self._why_end()
+            for step in self._steps if not self.end_reason else ():
+                self.newest = step
+                self.seconds = earlier + time.monotonic() - began
+                self.end_reason = self._why_end()
+                if self.end_reason:
+                    break
+                turn_is_over = self.is_abandoned or self.seconds - earlier > TURN_SECONDS
+                if turn_is_over and others_wait():
+                    return
+        except LoraDemoError as error:
+            self.error = without_traceback(error)
+        except Exception as error:  # whatever it was, the worker goes on with the next job
+            LOG.exception("a job failed")
+            self.error = without_traceback(error)
+        self.finish()
+
+    def finish(self) -> None:
+        try:
+            if self._steps:
+                self._steps.close()
+        except Exception:  # whoever waits for the end is not to wait for ever
+            LOG.exception("a job did not end well")
+        finally:
+            self.work = self._steps = None  # they hold what it worked on
+            self.done.set()
+
+    def _why_end(self) -> str:
+        if self.stopped.is_set():
+            return STOPPED
+        if self.seconds > MAX_JOB_SECONDS:
+            return OUT_OF_TIME
+        return AWAY if time.monotonic() - self.seen_at > MAX_AWAY_SECONDS else ""
+
+
+def wait_for(job: Job) -> Iterator[Job]:
+    """The job, four times a second until it is done, and once more then."""
+    while not job.done.wait(SHOW_SECONDS if job.newest else SHOW_SECONDS / CHECKS):
+        job.heartbeat()
+        yield job
+    yield job
+
+
+@contextmanager
+def seen(*jobs: Job) -> Iterator[None]:
+    """For handlers that show jobs: one that is cut off belongs to a page that was closed."""
+    try:
+        yield
+    except BaseException:
+        for job in jobs:
+            job.closed = True
+        raise
+
+
+async def follow(*jobs: Job) -> AsyncIterator[None]:
+    """Until all are done, for handlers that are not to hold a thread meanwhile."""
+
+    def over() -> bool:
+        return all(job.done.is_set() for job in jobs)
+
+    while not over():
+        for job in jobs:
+            job.heartbeat()
+        yield
+        pauses = [SHOW_SECONDS / CHECKS] * CHECKS + [SHOW_SECONDS] * (WAITING_LOOKS - 1)
+        for check, pause in enumerate(pauses):
+            if over() or (check >= CHECKS and any(job.newest is not None for job in jobs)):
+                break
+            await asyncio.sleep(pause)

@@ -1,0 +1,160 @@
+"""What belongs to one visitor: kept for an hour, and found again by a secret of the browser's."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lora_demo.limits import (
+    KEEP_SECONDS,
+    MAX_KEPT_BYTES,
+    MAX_RESULTS,
+    MAX_VISITOR_BYTES,
+    MAX_VISITORS,
+)
+from lora_demo.serving.cleanup import delete
+from lora_demo.serving.job import Job
+from lora_demo.serving.queue import QUEUE
+
+if TYPE_CHECKING:
+    from lora_demo.lab import Result
+    from lora_demo.lora.adapter import Adapter
+    from lora_demo.lora.fitting import FitProgress
+    from lora_demo.serving.runs import Lab
+
+LOG = logging.getLogger("lora_demo")
+LOOK_SECONDS = 60  # between two looks for what is to go
+KEPT_TIMES = 4  # that a file to download was made anew: a page that is gone may have asked last
+STEP_SECONDS = 5  # that a stopped job may still take
+
+
+@dataclass(eq=False)
+class Session:
+    """All of one visitor's work: the jobs write into it, and the page is drawn from it."""
+
+    secret: str = ""  # in the browser tab alone; empty where there is none, as in API calls
+    seen: float = field(default_factory=time.monotonic)
+    touched: float = -math.inf  # when its files were, last
+    adapter: Adapter | None = None  # in use
+    lesson: FitProgress | None = None  # the last training
+    results: list[Result] = field(default_factory=list)
+    lesson_job: Job | None = None
+    lab: Lab | None = None
+    asked: tuple | None = None  # pictures and words of the lesson that was asked for last
+    learned: tuple | None = None  # those of the last training
+    harm: bool = False  # the LoRA in use broke what another recipe would not
+    page: dict = field(default_factory=dict)  # values by component, for after a reload
+    set_aside: list = field(default_factory=list)  # pictures that may be brought back
+    files: set[Path] = field(default_factory=set)  # of this visitor, on disk
+    made: dict[str, list] = field(default_factory=dict)  # files to download, newest last; by kind
+
+    @property
+    def size_bytes(self) -> int:  # of the LoRAs, each once
+        adapters = {self.adapter, *(result.adapter for result in self.results)} - {None}
+        return sum(p.nbytes for adapter in adapters for p in adapter.parameters())
+
+    @property
+    def jobs(self) -> list[Job]:  # all that was asked last
+        return [*filter(None, [self.lesson_job]), *(self.lab.jobs if self.lab else ())]
+
+    def add_result(self, result: Result) -> None:  # the oldest go where it gets too much
+        self.results = [*self.results, result][-MAX_RESULTS:]
+        while self.size_bytes > MAX_VISITOR_BYTES and len(self.results) > 1:
+            self.results = self.results[1:]
+
+    def own(self, paths: Iterable[Path], kind: str = "") -> None:
+        """Files that are to go with the visitor; of a kind, only the newest ones stay."""
+        paths = list(paths)
+        if kind:
+            made = [*self.made.get(kind, ()), paths]
+            delete(file for old in made[:-KEPT_TIMES] for file in old)
+            self.made[kind] = made[-KEPT_TIMES:]
+        self.files.update(path.resolve() for path in paths)
+
+    def touch(self) -> None:
+        """Seen now. Gradio deletes what nobody touched for an hour: once a minute will do."""
+        self.seen = time.monotonic()
+        if self.seen - self.touched < LOOK_SECONDS:
+            return
+        self.touched = self.seen
+        for file in tuple(self.files):
+            try:
+                os.utime(file)
+                os.utime(file.parent)
+            except OSError:
+                self.files.discard(file)
+
+    def empty(self, but: set[Path]) -> None:
+        """Nothing of it stays, neither in memory nor on disk, `but` files that others have, too."""
+        from lora_demo.backbones.features import forget_features
+
+        QUEUE.stop(*self.jobs)
+        for job in self.jobs:
+            job.done.wait(STEP_SECONDS)
+        files = self.files - but
+        if files:
+            QUEUE.run_on_all(forget_features, list(files))
+        delete(files)
+        vars(self).update(vars(Session()))
+
+
+class Sessions:
+    """Whoever was here within the hour, by secret; bounded in number, bytes and age."""
+
+    def __init__(self) -> None:
+        self._by_secret: dict[str, Session] = {}  # who was seen last is last
+        self._lock = threading.Lock()
+
+    def find(self, secret: object) -> Session:
+        """Who has that secret; else somebody new, with a secret of 256 bits."""
+        with self._lock:
+            found = self._by_secret.get(secret) if isinstance(secret, str) else None
+        visitor = found or Session(secrets.token_urlsafe(32))
+        self.keep(visitor)
+        return visitor
+
+    def keep(self, visitor: Session) -> None:
+        """It is here now. An emptied one has no secret any more, and is not kept."""
+        visitor.touch()
+        if visitor.secret:
+            with self._lock:
+                self._by_secret.pop(visitor.secret, None)
+                self._by_secret[visitor.secret] = visitor
+
+    def forget(self, visitor: Session) -> None:
+        with self._lock:
+            self._by_secret.pop(visitor.secret, None)
+            visitor.secret = ""  # so that nothing keeps it from now on
+            others = {f for other in self._by_secret.values() for f in tuple(other.files)}
+        visitor.empty(others)
+
+    def trim(self) -> None:
+        with self._lock:
+            kept = sorted(self._by_secret.values(), key=lambda v: bool(v.adapter or v.files))
+        used = sum(visitor.size_bytes for visitor in kept)
+        for number, visitor in enumerate(kept):
+            too_many = len(kept) - number > MAX_VISITORS or used > MAX_KEPT_BYTES
+            if too_many or time.monotonic() - visitor.seen > KEEP_SECONDS:
+                used -= visitor.size_bytes
+                self.forget(visitor)
+
+    def trim_forever(self) -> None:
+        """In a thread of its own: what is old is to go on quiet days, too."""
+        while True:
+            time.sleep(LOOK_SECONDS)
+            try:
+                self.trim()
+            except Exception:  # whatever it was, the next time may be better
+                LOG.exception("old work could not be forgotten")
+
+
+SESSIONS = Sessions()  # of this process
+threading.Thread(target=SESSIONS.trim_forever, daemon=True).start()

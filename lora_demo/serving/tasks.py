@@ -1,0 +1,133 @@
+"""A visitor's wishes as functions of files, so that any process or machine can do them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lora_demo.backbones.features import Features, read_features
+from lora_demo.backbones.models import FrozenModel, load_model
+from lora_demo.errors import ImageError
+from lora_demo.images.reading import LabelledImage
+from lora_demo.lab import Result, judge, sweep
+from lora_demo.lora.adapter import Adapter
+from lora_demo.lora.cross_validation import HeldBack
+from lora_demo.lora.evaluation import Comparison, compare
+from lora_demo.lora.fitting import FitProgress, read_examples, train
+from lora_demo.lora.forgetting import Broken, class_prototypes, count_broken, count_classes_broken
+from lora_demo.lora.spec import AdapterSpec, Placement, TrainingSettings
+
+
+@dataclass(frozen=True)
+class LabProgress:
+    """How far the lab is."""
+
+    number: int  # of the training that is under way, from 1
+    spec: AdapterSpec  # of that training
+    step: FitProgress | HeldBack | Result
+
+    @property
+    def finished(self) -> int:
+        """How many trainings are."""
+        return self.number - (not isinstance(self.step, Result))
+
+
+@dataclass(frozen=True)
+class ForgettingReport:
+    """What a LoRA changed of what it was not to touch."""
+
+    groups: dict[str, Broken]  # pictures, by group; an index counts all that were given
+    classes: Broken | None
+    called: dict[str, dict[int, str]]  # by group and index: what the base model calls a picture
+
+    @property
+    def is_none(self) -> bool:
+        return not any(broken.changed for broken in (*self.groups.values(), self.classes) if broken)
+
+
+Step = FitProgress | HeldBack | Result | LabProgress | Comparison | ForgettingReport | str
+
+
+def train_and_evaluate(
+    pictures: Sequence[LabelledImage],
+    spec: AdapterSpec,
+    settings: TrainingSettings | None,
+    unrelated: Sequence[Path],
+) -> Iterator[Step]:
+    """A training, the fair test, and what broke; no step holds features, which may be large."""
+    model = load_model(spec.model_name)
+    for progress in train(model, pictures, spec, settings):
+        yield replace(progress, features=None)
+    with_pixels = spec.placement is Placement.PIXELS
+    yield from judge(model, progress, read_unrelated(model, unrelated, with_pixels).values())
+
+
+def run_lab(
+    pictures: Sequence[LabelledImage],
+    specs: Sequence[AdapterSpec],
+    unrelated: Sequence[Path],
+) -> Iterator[Step]:
+    """The lab: the pictures are read once, then trained as each of the specs says."""
+    model = load_model(specs[0].model_name)
+    with_pixels = any(spec.placement is Placement.PIXELS for spec in specs)
+    for progress in read_examples(model, pictures, specs[0].class_names, with_pixels):
+        yield replace(progress, features=None)
+    features = progress.features
+    others = list(read_unrelated(model, unrelated, with_pixels).values())
+    number = 1
+    for step in sweep(model, features, specs, others):
+        if isinstance(step, FitProgress):
+            step = replace(step, features=None)
+        yield LabProgress(number, specs[number - 1], step)
+        number += isinstance(step, Result)
+
+
+def compare_picture(
+    path: Path, model_name: str, adapter: Adapter | None, strength: float | None = None
+) -> Iterator[Comparison]:
+    """One picture, base against base + LoRA."""
+    model = load_model(model_name)
+    with_pixels = adapter is not None and adapter.spec.placement is Placement.PIXELS
+    yield compare(model, read_features(model, path, with_pixels), adapter, strength)
+
+
+def measure_forgetting(
+    adapter: Adapter, strength: float | None, unrelated: Mapping[str, Sequence[Path]]
+) -> Iterator[ForgettingReport]:
+    """What a LoRA breaks at that strength, by default its own."""
+    model, groups, called = load_model(adapter.spec.model_name), {}, {}
+    for name, paths in unrelated.items():
+        read = read_unrelated(model, paths, adapter.spec.placement is Placement.PIXELS)
+        broken, places = count_broken(read.values(), adapter, strength), list(read)
+        changes = (replace(change, index=places[change.index]) for change in broken.changes)
+        groups[name] = replace(broken, changes=tuple(changes))
+        answers = {place: int(features.logits[0].argmax()) for place, features in read.items()}
+        called[name] = {place: model.categories[answer] for place, answer in answers.items()}
+    yield ForgettingReport(groups, count_classes_broken(model, adapter, strength), called)
+
+
+def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
+    """What the first lesson would wait for; yields the network's name."""
+    model = load_model(model_name)
+    class_prototypes(model)
+    read_unrelated(model, unrelated, with_pixels=False)
+    yield model.title
+
+
+def is_lasting(step: Step) -> bool:
+    """Whether something is lost if nobody sees this step; of the others the newest will do."""
+    inner = step.step if isinstance(step, LabProgress) else step
+    if isinstance(inner, FitProgress):
+        return inner.adapter is not None and inner.done
+    return isinstance(inner, Result)
+
+
+def read_unrelated(
+    model: FrozenModel, paths: Sequence[Path], with_pixels: bool = True
+) -> dict[int, Features]:
+    """What the frozen network makes of pictures, by their place; bad files are left out."""
+    found = {}
+    for place, path in enumerate(paths):
+        with suppress(ImageError):
+            found[place] = read_features(model, path, with_pixels)
+    return found

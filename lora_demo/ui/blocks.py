@@ -1,0 +1,54 @@
+"""What is sent to an event or an endpoint, completed, or refused in words."""
+
+import logging
+from inspect import Parameter, signature
+from typing import Any
+
+import gradio as gr
+from gradio.blocks import BlockFunction
+from gradio.exceptions import InvalidPathError
+
+from lora_demo.errors import LoraDemoError
+from lora_demo.ui.events import visitor_errors
+from lora_demo.ui.uploads import NOT_UPLOADED
+
+LOG = logging.getLogger("lora_demo")
+UNREADABLE = "Something that was sent is not of the kind that is expected here."
+
+
+class Page(gr.Blocks):
+    """Blocks whose endpoints have defaults for whoever calls them, and refuse in words.
+
+    Gradio 6.31 leaves the defaults to its own clients; what it cannot read it answers with
+    {"error": null}, and logs whole. Our own code runs later, and its errors are logged as ever.
+    """
+
+    async def preprocess_data(
+        self, block_fn: BlockFunction, inputs: list, *rest: Any, **more: Any
+    ) -> list:
+        with visitor_errors():
+            inputs = complete(block_fn, inputs)
+        try:
+            return await super().preprocess_data(block_fn, inputs, *rest, **more)
+        except gr.Error as error:
+            error.print_exception = False  # it says what was sent
+            raise
+        except Exception as error:  # Gradio's components raise whatever they meet
+            LOG.warning("refused a call: %s", type(error).__name__)
+            text = NOT_UPLOADED if isinstance(error, InvalidPathError) else UNREADABLE
+            raise gr.Error(text, duration=20, print_exception=False) from error
+
+
+def complete(block_fn: BlockFunction, sent: list) -> list:
+    """The arguments, with the defaults of the endpoint's function for those left out at the end."""
+    if block_fn.api_visibility != "public":  # an event of the page
+        return sent
+    known = list(signature(block_fn.fn).parameters.values())
+    needed = [argument for argument in known if argument.default is Parameter.empty]
+    if not len(needed) <= len(sent) <= len(known):
+        names = ", ".join(argument.name for argument in known)
+        raise LoraDemoError(
+            f"/{block_fn.api_name} takes {len(needed)} to {len(known)} arguments, and {len(sent)} "
+            f"came. They are, in this order: {names}."
+        )
+    return [*sent, *(argument.default for argument in known[len(sent) :])]

@@ -1,0 +1,1 @@
+"""Records of the core as sentences and pictures for the page."""

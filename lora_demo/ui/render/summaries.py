@@ -1,0 +1,59 @@
+"""What the endpoints answer: records of the core as plain values. Pure: nothing is done here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lora_demo.backbones.models import FrozenModel
+from lora_demo.lora.spec import AdapterSpec, adapter_size
+
+if TYPE_CHECKING:
+    from lora_demo.lab import Result
+    from lora_demo.lora.evaluation import Prediction
+    from lora_demo.lora.fitting import FitProgress
+
+
+def answers(predictions: tuple[Prediction, ...]) -> list[dict]:
+    return [{"class_name": p.class_name, "probability": p.probability} for p in predictions]
+
+
+def judgement(result: Result) -> dict:
+    broken, classes = result.pictures_broken, result.classes_broken
+    return {
+        "leave_one_out": {
+            "base": result.base.correct,
+            "adapted": result.adapted.correct,
+            "total": result.adapted.total,
+        },
+        "broken": {
+            "changed": broken.changed,
+            "captured": broken.captured,
+            "total": broken.total,
+            "classes_changed": classes.changed if classes else None,
+        },
+    }
+
+
+def summary_of(progress: FitProgress | None, spec: AdapterSpec, model: FrozenModel) -> dict:
+    points = progress.points if progress else ()
+    adapter = progress.adapter if progress else None
+    refused = progress.refused if progress else ()
+    size = adapter_size(spec, model)
+    return {
+        "losses": [point.loss for point in points],
+        "seconds": points[-1].seconds if points else 0.0,
+        "trainable_parameters": size.trainable_parameters,
+        "pictures_read": progress.pictures_read if progress else 0,
+        "pictures_refused": [
+            {"file_name": error.file_name, "reason": error.reason} for error in refused
+        ],
+        "base_model": spec.model_name,
+        "class_name": spec.class_names[0],
+        "placement": spec.placement.value,
+        "rank": spec.rank,
+        "seed": spec.seed,
+        "strength": adapter.strength if adapter else None,
+        "leave_one_out": None,
+        "broken": None,
+        "before_you": None,
+    }

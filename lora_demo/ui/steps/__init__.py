@@ -1,0 +1,1 @@
+"""The steps of the page: each builds its components, then connects their events."""

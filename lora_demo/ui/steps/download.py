@@ -1,0 +1,77 @@
+"""Step 7: a LoRA as a file, to keep and to load again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.serving.sessions import Session
+from lora_demo.ui.events import QUIET, View, visitor_errors
+from lora_demo.ui.render.charts import file_size
+from lora_demo.ui.render.notes import loaded_note, step, taught
+from lora_demo.ui.steps.return_visit import build_forget
+from lora_demo.ui.uploads import new_folder, uploaded
+
+if TYPE_CHECKING:
+    from lora_demo.lora.adapter import Adapter
+
+NOTHING = '<p class="quiet">After a training you can save your LoRA here.</p>'
+
+
+@dataclass(frozen=True)
+class DownloadStep:
+    load: gr.UploadButton
+    loaded: Dependency
+    told: gr.HTML  # what was loaded; untrue once another LoRA is in use
+    view: View
+
+
+def build_download(visitor: gr.State, network: gr.State) -> DownloadStep:
+    with gr.Column(elem_classes="card"):
+        gr.HTML(step(7, "Keep it", "A LoRA is a small file: save it, share it, load it again."))
+        with gr.Row():
+            full = gr.DownloadButton("Save my LoRA", elem_id="save")
+            plain = gr.DownloadButton("lora.pth (for programmers)", elem_id="save-pth")
+            load = gr.UploadButton(
+                "Load a LoRA file", file_types=[".safetensors", ".pth"], elem_id="load"
+            )
+        offered = gr.HTML(NOTHING)
+        status = gr.HTML()
+        build_forget(visitor)
+    loaded = load.upload(_load, [visitor, load, network], [network, status], **QUIET)
+    return DownloadStep(load, loaded, status, View(_offer, [visitor], [full, plain, offered]))
+
+
+def write_adapter(adapter: Adapter, name: str = "") -> Path:
+    """Without a name it is called after the taught classes, as in lora-goldfish.safetensors."""
+    from lora_demo.checkpoints.files import save_adapter
+
+    taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
+    taught = taught.encode()[:120].decode(errors="ignore")  # file systems allow 255 bytes
+    return save_adapter(adapter, new_folder() / (name or f"{taught}.safetensors"))
+
+
+def _offer(session: Session) -> tuple:
+    if session.adapter is None:
+        return None, None, NOTHING
+    files = write_adapter(session.adapter), write_adapter(session.adapter, "lora.pth")
+    session.own(files, "LoRA")
+    told = f"Your LoRA: {escape(files[0].name)}, {file_size(files[0].stat().st_size)}"
+    return *map(str, files), f'<p class="quiet saved">{told}. {taught(session.adapter.spec)}</p>'
+
+
+def _load(session: Session, path: str, network: str) -> tuple[str, str]:
+    """Onto the base model that the file names; a plain `.pth` goes onto the one in use."""
+    from lora_demo.checkpoints.files import open_adapter
+
+    with visitor_errors():
+        file = uploaded(path)
+        _, session.adapter = open_adapter(file, network)
+    session.own([file])
+    spec = session.adapter.spec
+    return spec.model_name, loaded_note(spec, file.name)

@@ -1,0 +1,106 @@
+"""Step 5: what the LoRA broke, and the recipe that would not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import gradio as gr
+
+from lora_demo.lora.spec import Placement
+from lora_demo.serving.queue import QUEUE
+from lora_demo.serving.sessions import Session
+from lora_demo.ui.events import QUIET, View, visitor_errors
+from lora_demo.ui.render.forgetting import render_forgetting
+from lora_demo.ui.render.notes import note, step, taught
+from lora_demo.ui.samples import unrelated_paths
+from lora_demo.ui.steps.pictures import Pictures
+from lora_demo.ui.steps.settings import Settings
+from lora_demo.ui.steps.tray import Tray, build_tray
+from lora_demo.ui.steps.undo import CLICK
+from lora_demo.ui.uploads import Items, words_shown
+
+SAFE = (
+    '<button id="safe">Train the same pictures with “Keep old knowledge”, and see both below'
+    "</button>"
+)
+PRESS_TRAIN = "() => document.querySelector('#train').click()"
+
+
+@dataclass(frozen=True)
+class ForgettingStep:
+    tray: Tray  # of the visitor's own pictures that are not to change
+    view: View  # at the LoRA's own strength; the dial moves it from there
+    offer: gr.HTML
+    offer_view: View  # of the recipe that would have been safe
+
+
+def build_forgetting(
+    visitor: gr.State,
+    strength: gr.Slider,
+    alone: gr.Gallery,
+    pictures: Pictures,
+    settings: Settings,
+) -> ForgettingStep:
+    """Build step 5."""
+    with gr.Column(elem_classes="card"):
+        gr.HTML(
+            step(
+                5,
+                "What did it break?",
+                "Whoever learns one thing must not forget the others. Here it is asked about "
+                "pictures that have nothing to do with your lesson.",
+            )
+        )
+        report = gr.HTML(_waiting(), elem_id="broken")
+        safe = gr.HTML(js_on_load=CLICK)
+        with gr.Accordion("Pictures it should leave alone", open=False):
+            tray = build_tray(alone, visitor)
+    there_now = [visitor, pictures.gallery, pictures.class_name]
+    inputs, outputs = [*there_now, alone], [report, safe]
+    tray.arrived.then(_report, [*inputs, strength], outputs, **QUIET)
+    moved = [alone.delete, strength.input, strength.release]
+    gr.on(moved, _report, [*inputs, strength], outputs, trigger_mode="always_last", **QUIET)
+    chosen = safe.click(
+        lambda: Placement.GUARDED.value, None, settings.placement, queue=False, **QUIET
+    )
+    settings.use_own_after(chosen.then).then(None, None, None, js=PRESS_TRAIN)
+    return ForgettingStep(
+        tray, View(_report, inputs, outputs), safe, View(_offer, there_now, [safe])
+    )
+
+
+def _waiting() -> str:
+    return note("After a training, you see here what became of other pictures.")
+
+
+def _report(
+    session: Session,
+    items: Items | None,
+    class_name: str | None,
+    own: Items | None,
+    strength: float | None = None,
+) -> tuple[str, str]:
+    """Over the fixed pictures and the visitor's own; at the LoRA's own strength by default."""
+    from lora_demo.serving.tasks import measure_forgetting
+
+    adapter = session.adapter
+    if adapter is None:
+        return _waiting(), ""
+    with visitor_errors():
+        unrelated = unrelated_paths(adapter.spec.class_names, own)
+        damage = QUEUE.run_now(session, measure_forgetting, adapter, strength, unrelated)
+        guarded = adapter.spec.placement is Placement.GUARDED
+        report = render_forgetting(damage, unrelated, guarded)
+    session.harm = not guarded and not damage.is_none
+    return f'<p class="quiet">{taught(adapter.spec)}</p>{report}', *_offer(
+        session, items, class_name
+    )
+
+
+def _offer(session: Session, items: Items | None, class_name: str | None) -> tuple[str]:
+    """The same lesson with the safe recipe, where it is needed and can be given at once."""
+    under_way = session.lesson_job and not session.lesson_job.done.is_set()
+    if not session.adapter or not session.harm or under_way:
+        return ("",)
+    same_words = {*words_shown(items, class_name)} == {*session.adapter.spec.class_names}
+    return (SAFE if same_words else "",)

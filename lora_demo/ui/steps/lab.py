@@ -1,0 +1,155 @@
+"""Step 6: which rank, which recipe? All trainings of one visitor side by side."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.errors import LoraDemoError
+from lora_demo.lora.spec import RANKS
+from lora_demo.serving.job import follow, seen
+from lora_demo.serving.queue import QUEUE
+from lora_demo.serving.recording import start_lab
+from lora_demo.serving.runs import Lab
+from lora_demo.serving.sessions import SESSIONS, Session
+from lora_demo.ui.events import QUIET, View, draw_after, reveal_on
+from lora_demo.ui.render.jobs import STOPPING, UNLIMITED, cut_short_note, failed_note, waiting_note
+from lora_demo.ui.render.notes import bar, note, problem, progress_note, step
+from lora_demo.ui.render.table import SHORT, results_view
+from lora_demo.ui.samples import flatten, unrelated_paths
+from lora_demo.ui.steps.pictures import Pictures
+from lora_demo.ui.steps.settings import Settings, recipes
+from lora_demo.ui.uploads import new_folder, taught_words, to_labelled
+
+CHOOSE = """
+element.addEventListener("click", (event) => {
+  const mark = event.target.closest("[data-row]");
+  if (mark) trigger("click", {row: Number(mark.dataset.row)});
+});
+"""
+
+
+@dataclass(frozen=True)
+class LabStep:
+    current: gr.State  # what the lab does
+    view: View
+    chosen: Dependency  # makes one of the trainings the current LoRA
+    start: gr.Button
+    table: gr.HTML
+    told: gr.HTML  # what was chosen; untrue once another LoRA is in use
+
+
+def build_lab(
+    visitor: gr.State,
+    network: gr.State,
+    pictures: Pictures,
+    alone: gr.Gallery,
+    settings: Settings,
+) -> LabStep:
+    with gr.Column(elem_classes="card"):
+        gr.HTML(
+            step(
+                6,
+                "Which rank? Which recipe?",
+                "The article leaves this open. Let the lab train your pictures with ranks "
+                f"{', '.join(map(str, RANKS))} and every recipe, and see what each learned and "
+                "what it broke.",
+            )
+        )
+        with gr.Row():
+            start = gr.Button("Run the lab", elem_id="lab")
+            stop = gr.Button("Stop", variant="stop", elem_id="lab-stop")
+            save = gr.DownloadButton("Save as a table (CSV)", elem_id="csv")
+        status = gr.HTML(elem_id="lab-status")
+        told = gr.HTML(elem_id="in-use")
+        table = gr.HTML(results_view(()), js_on_load=CHOOSE, elem_id="results")
+    current = gr.State(None)
+
+    def on_lab(values: dict) -> tuple:
+        """Values by component. Puts a job in line for each worker."""
+        from lora_demo.lab import variants
+
+        session = values[visitor]
+        try:
+            labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
+            spec = settings.spec(values, values[network], taught_words(labelled))
+            unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
+            specs = variants(spec, recipes(spec.model_name))
+            lab = start_lab(session, QUEUE, labelled, specs, unrelated)
+        except LoraDemoError as error:
+            return problem(error), gr.skip()
+        return waiting_note(lab.jobs[0]), lab
+
+    inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
+    start.click(on_lab, inputs, [status, current], **UNLIMITED, **QUIET)
+    reveal_on(start.click, "lab-status", "lab-status")
+    reveal_on(table.click, "answers", "comparison")
+    stop.click(lambda lab: QUEUE.stop(*lab.jobs), current, None, queue=False, **QUIET)
+    done = current.change(_show_lab, [visitor, current], [status, table], **UNLIMITED, **QUIET)
+    view = View(_show, [visitor], [table, save])
+    draw_after(done, view)
+    chosen = table.click(_use, visitor, told, **QUIET)
+    return LabStep(current, view, chosen, start, table, told)
+
+
+async def _show_lab(session: Session, lab: Lab) -> AsyncIterator[tuple]:
+    """Yields what becomes of status and table."""
+    told = drawn = table = None
+    with seen(*lab.jobs):
+        async for _ in follow(*lab.jobs):
+            SESSIONS.keep(session)
+            status, results = _lab_note(lab), session.results
+            if results is not drawn:
+                drawn, table = results, results_view(results)
+            if (status, table) != told:
+                yield status, table
+                told = status, table
+    yield _end_note(lab), results_view(session.results)
+
+
+def _lab_note(lab: Lab) -> str:
+    from lora_demo.serving.tasks import LabProgress
+
+    if any(job.stopped.is_set() for job in lab.jobs):
+        return STOPPING
+    going_on = [job for job in lab.jobs if not job.done.is_set()] or lab.jobs
+    steps = [job.newest for job in going_on if job.newest]
+    now = [step.spec for step in steps if isinstance(step, LabProgress)]
+    if not now:
+        return progress_note(steps[0]) if steps else waiting_note(going_on[0])
+    recipes = " and ".join(f"{SHORT[spec.placement]}, rank {spec.rank}" for spec in now)
+    text = f"{lab.finished} of {lab.trainings} trainings are done. Now: {recipes}"
+    return note(f"{text}{bar(lab.finished / lab.trainings)}", "busy")
+
+
+def _end_note(lab: Lab) -> str:
+    for job in lab.jobs:
+        if job.error:
+            return failed_note(job.error)
+    lead = "Done" if lab.finished == lab.trainings else "Stopped"
+    text = f"{lab.finished} of {lab.trainings} trainings of the lab are in the table."
+    why = "".join({cut_short_note(job) for job in lab.jobs})
+    return why + note(f"<b>{lead}:</b> {text}")
+
+
+def _show(session: Session) -> tuple[str, str | None]:
+    from lora_demo.lab import to_csv
+
+    if not session.results:
+        return results_view(()), None
+    file = new_folder() / "lora-trainings.csv"
+    file.write_text(to_csv(session.results), encoding="utf-8")
+    session.own([file], "table")
+    return results_view(session.results), str(file)
+
+
+def _use(session: Session, picked: gr.EventData) -> str:
+    if picked.row not in range(len(session.results)):
+        return note("That training is not kept any more. Train once more in step 3.", "warn")
+    session.adapter = session.results[picked.row].adapter
+    spec = session.adapter.spec
+    name = f"{SHORT[spec.placement]}, rank {spec.rank}"
+    return note(f"In use now: <b>{name}</b>. See steps 4 and 5.", "good")

@@ -1,0 +1,130 @@
+"""A tray: a gallery, and all the ways in which pictures come into it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import gradio as gr
+from gradio.events import Dependency
+
+from lora_demo.errors import LoraDemoError, without_traceback
+from lora_demo.images.reading import browser_copy
+from lora_demo.limits import MAX_PICTURE_BYTES, MAX_PICTURES
+from lora_demo.serving.sessions import Session
+from lora_demo.ui.events import QUIET, visitor_errors
+from lora_demo.ui.render.notes import refused_note
+from lora_demo.ui.steps.return_visit import still_here
+from lora_demo.ui.uploads import Items, uploaded, uploads_among
+
+# of one tray; what all of them share lies in the head of the page, in trays.js
+SCRIPT = Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
+ACCEPT = "image/*,.heic,.heif,.avif,.dib,.pjpeg,.jfif"  # what the file dialog shows at first
+DOOR = f"""
+<div class="door" data-most-bytes="{MAX_PICTURE_BYTES}">
+  <p class="door-hint">Drop pictures or a folder here, or:</p>
+  <div class="door-ways">
+    <button type="button" class="door-add">Add pictures</button>
+    <button type="button" class="door-camera">Camera</button>
+    <button type="button" class="door-paste">Paste</button>
+  </div>
+  <input type="file" multiple hidden aria-label="Picture files" accept="{ACCEPT}">
+  <div class="camera" hidden>
+    <video playsinline muted aria-label="What the camera sees"></video>
+    <div class="door-ways">
+      <button type="button" class="shoot">Take the picture</button>
+      <button type="button" class="close">Close the camera</button>
+    </div>
+  </div>
+  <div class="door-status" role="status"></div>
+</div>
+"""
+
+
+@dataclass(frozen=True)
+class Tray:
+    gallery: gr.Gallery
+    refused: gr.HTML  # what is said of pictures that came last and could not be read
+    arrived: Dependency  # follows each arrival of pictures; the gallery has them then
+
+
+def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) -> gr.Gallery:
+    """Make a gallery, to be rendered by `build_tray`; handlers get (path, caption) pairs."""
+    return gr.Gallery(
+        value,
+        label=label,
+        show_label=False,
+        type="filepath",  # and no `file_types`: Gradio would refuse by name what we can read
+        interactive=True,
+        columns=5,
+        height="auto",
+        object_fit="contain",
+        buttons=[],
+        elem_id=elem_id,
+        elem_classes="tray-pictures",
+        render=False,
+        **more,
+    )
+
+
+def build_tray(gallery: gr.Gallery, visitor: gr.State, newest: gr.State | None = None) -> Tray:
+    """Render the gallery below its door; whatever comes in is read before it is shown.
+
+    `newest` is the path of the picture that arrived last, if it can be read.
+    """
+    with gr.Column(elem_classes="tray", elem_id=f"{gallery.elem_id}-tray"):
+        door = gr.HTML("", html_template=DOOR, js_on_load=SCRIPT, apply_default_css=False)
+        gallery.render()
+        refused = gr.HTML()
+    newest = newest or gr.State(None)
+    outputs = [gallery, newest, refused, door]
+    arrived = door.arrive(take_in, [visitor, gallery, newest], outputs, **QUIET)
+    arrived.failure(_answer, None, door, **QUIET)  # so that the door does not wait for ever
+    return Tray(gallery, refused, arrived)
+
+
+def take_in(
+    session: Session, items: Items | None, newest: str | None, sent: gr.EventData
+) -> tuple[Items, str | None, str, str]:
+    """Add what can be read to the gallery, name what cannot, and answer the door."""
+    items, bad = still_here(items or []), []  # Gradio would copy whatever file a client names
+    with visitor_errors():
+        paths = _paths(sent)
+    session.own(
+        uploads_among(paths)
+    )  # what is refused, or shown as a copy, is to be forgotten, too
+    for path in paths:
+        try:
+            newest = _readable(uploaded(path))
+            items.append((newest, None))
+        except LoraDemoError as error:
+            bad.append(without_traceback(error))
+    return items, newest, refused_note(bad), _answer()
+
+
+def _paths(sent: gr.EventData) -> Sequence[object]:
+    try:
+        paths = sent.paths
+    except (AttributeError, TypeError):  # the page did not send this
+        paths = None
+    if not isinstance(paths, list) or len(paths) > MAX_PICTURES:
+        raise LoraDemoError(f"Add at most {MAX_PICTURES:,} pictures at once.")
+    return paths
+
+
+def _readable(file: Path) -> str:
+    """Return the file, or in its place a copy that every browser shows. Raises `ImageError`."""
+    copy = browser_copy(file)
+    if copy is None:
+        return str(file)
+    data, ending = copy
+    shown = file.with_name(f"{file.stem}{ending}")
+    shown.write_bytes(data)
+    return str(shown)
+
+
+def _answer() -> str:
+    """Return a value that was never there before: the door sees that it changed."""
+    return secrets.token_hex(8)

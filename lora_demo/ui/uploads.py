@@ -1,0 +1,92 @@
+"""Files that the visitor uploaded, checked; and what each picture shows."""
+
+import secrets
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from gradio.processing_utils import save_file_to_cache
+from gradio.utils import get_upload_folder
+
+from lora_demo.class_names import CATEGORIES, known_category
+from lora_demo.errors import LoraDemoError
+from lora_demo.images.reading import LabelledImage
+from lora_demo.serving.cleanup import delete_old
+from lora_demo.spelling import tidy
+
+NOT_UPLOADED = "That file was not uploaded here. Add it to the page once more."
+MAX_PATH = 4096  # letters; no file system takes more
+Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
+
+
+def uploaded(path: object) -> Path:
+    """The path, where it lies in the folder of uploads; Gradio 6.31 lets clients name any file."""
+    root = Path(get_upload_folder()).resolve()
+    try:
+        resolved = Path(str(path)[:MAX_PATH]).resolve()  # takes time with the square of its parts
+        if resolved.is_relative_to(root) and resolved.is_file():
+            return resolved
+    except (ValueError, OSError):  # a NUL in it, or a name without end
+        pass
+    raise LoraDemoError(NOT_UPLOADED)
+
+
+def uploads_among(paths: Iterable[object]) -> Iterator[Path]:
+    """Leave out what was not uploaded here, or is no path."""
+    for path in paths:
+        with suppress(LoraDemoError):
+            yield uploaded(path)
+
+
+def hand_out(path: str | Path) -> str:
+    """Copy a picture of our own, once, to where the page may fetch it; returns the copy's path.
+
+    Gradio hands out files of its own cache and of the working folder alone, and both this app and
+    Gradio may be installed elsewhere.
+    """
+    return save_file_to_cache(path, get_upload_folder())
+
+
+def new_folder() -> Path:
+    """A folder of its own below the uploads, from where the page may fetch a file.
+
+    Gradio forgets to delete what its API hands out, so older folders go here.
+    """
+    root = Path(get_upload_folder()) / "made"
+    delete_old(root.glob("*"))
+    folder = root / secrets.token_hex(16)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledImage]:
+    """A gallery's pictures with their classes. Raises `LoraDemoError` on a file from elsewhere."""
+    if not items:
+        raise LoraDemoError("There are no pictures yet. Add some in step 1.")
+    shown = words_shown(items, class_name)
+    if None in shown:
+        raise LoraDemoError("What do the pictures show? Choose the right answer in step 2.")
+    pairs = zip(items, shown, strict=True)
+    return [LabelledImage(uploaded(path), word) for (path, _), word in pairs]
+
+
+def words_shown(items: Items | None, class_name: str | None) -> list[str | None]:
+    """What each picture shows: its own caption, else the one choice for all, else not known yet."""
+    names = [caption or class_name for _, caption in items or ()]
+    return [to_word(name) if name else None for name in names]
+
+
+def subject_of(items: Items | None, class_name: str | None) -> tuple:
+    """What a lesson is about: each picture with its word."""
+    paths = [path for path, _ in items or ()]
+    return tuple(zip(paths, words_shown(items, class_name), strict=True))
+
+
+def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
+    """Each class once, in the order in which it first comes."""
+    return tuple(dict.fromkeys(picture.label for picture in pictures))
+
+
+def to_word(typed: str) -> str:
+    """The class that is meant; what is none of the 1,000 is a new word."""
+    return known_category(typed, CATEGORIES) or tidy(typed)
