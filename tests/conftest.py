@@ -28,7 +28,7 @@ from lora_demo import FrozenModel, LabelledImage, load_model, read_class_folder,
 from lora_demo.backbones import weights as weights_room
 from lora_demo.backbones.features import FeatureSet
 from lora_demo.backbones.weights import VGG19_FILE
-from tests.windows import new_window, tracebacks, unexpected
+from tests.support.windows import new_window, tracebacks, unexpected
 
 BROKEN_CONNECTIONS = (
     "signal is aborted without reason",

@@ -29,8 +29,8 @@ from lora_demo.checkpoints.untrusted import MAX_NUMBER
 from lora_demo.images.reading import decode_image
 from lora_demo.limits import MAX_PIXELS
 from lora_demo.lora.adapter import new_adapter
-from tests import hostile_heic
-from tests.mutations import mutate
+from tests.support import hostile_heic
+from tests.support.mutations import mutate
 
 CORPUS = Path(__file__).with_name("corpus")
 SECONDS_PER_FILE = 5.0  # a valid picture of 50 million pixels takes two

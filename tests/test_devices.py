@@ -34,7 +34,7 @@ from lora_demo import (
 from lora_demo.backbones.weights import find_efficientnet_lite
 from lora_demo.lora.forgetting import class_prototypes
 from tests.conftest import DATA
-from tests.played_gpu import GPU, PlayedGpu, WrongDeviceError
+from tests.support.played_gpu import GPU, PlayedGpu, WrongDeviceError
 
 WORD = "my mug"  # new to the base model
 NETWORK = "efficientnet_lite0"

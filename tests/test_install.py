@@ -20,7 +20,7 @@ from gradio.route_utils import delete_files_created_by_app
 from playwright.sync_api import Browser, Page, expect
 
 from tests.benchmarks.speed_app import started
-from tests.windows import new_window, tracebacks
+from tests.support.windows import new_window, tracebacks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -75,7 +75,7 @@ def test_the_app_and_gradio_lie_where_gradio_hands_nothing_out(browser, tmp_path
 
 
 def test_every_window_of_the_tests_is_one_that_notices_what_goes_wrong():
-    rooms = (ROOT / "tests").glob("test_*.py")
+    rooms = (ROOT / "tests").rglob("test_*.py")
 
     assert [room.name for room in rooms if "browser." + "new_" in room.read_text()] == []
 
@@ -173,7 +173,7 @@ def test_the_first_command_of_the_readme_leads_to_the_comparison(browser, tmp_pa
 
 
 def test_the_tests_start_with_the_systems_path_and_a_new_home(tmp_path):
-    command = ["/bin/bash", ROOT / "tests" / "run", "tests/test_words.py", "-k", "fair_test"]
+    command = ["/bin/bash", ROOT / "tests" / "run", "tests/ui/test_render.py", "-k", "fair_test"]
     known = {n: v for n, v in os.environ.items() if n.startswith("PIP_")}
     known |= NOTHING_ELSE | {"HOME": str(tmp_path), "LORA_DEMO_TEST_VENV": sys.prefix}
     known |= {"PYTHONDONTWRITEBYTECODE": "1"}

@@ -31,7 +31,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from torchvision.models import VGG19_Weights, vgg19
-from tests.plain import PlainLora, plain_losses
+from tests.support.plain import PlainLora, plain_losses
 network = vgg19()
 network.load_state_dict(torch.load(sys.argv[1]))
 network.eval().requires_grad_(False)

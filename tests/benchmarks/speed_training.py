@@ -36,7 +36,7 @@ from lora_demo.class_names import CATEGORIES
 from lora_demo.lora.guarded import _known
 from tests.benchmarks.machine import bytes_per_second, seconds, share_of_peak
 from tests.benchmarks.rows import Row, at_least, at_most
-from tests.plain import PlainLora, peft_losses, plain_losses
+from tests.support.plain import PlainLora, peft_losses, plain_losses
 
 GOLDFISH = Path(__file__).parents[2] / "data" / "goldfish"
 EPOCHS, PLAIN_EPOCHS = 100, 5

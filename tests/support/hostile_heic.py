@@ -4,7 +4,7 @@ import struct
 from itertools import pairwise
 from pathlib import Path
 
-PLAIN = Path(__file__).with_name("corpus") / "heic" / "plain.heic"  # 64 x 32 pixels
+PLAIN = Path(__file__).parents[1] / "corpus" / "heic" / "plain.heic"  # 64 x 32 pixels
 
 
 def box(kind: bytes, *content: bytes) -> bytes:

@@ -22,7 +22,7 @@ from lora_demo.ui import server
 from lora_demo.ui.blocks import Page
 from tests.conftest import DATA
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PRIVATE = "aunt-emma"  # in names, words and values that are sent; it must not get into the log
 CALL = "gradio_api/call/"
 JSON = {"Content-Type": "application/json"}

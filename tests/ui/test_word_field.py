@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from lora_demo.ui.steps.word_field import MAX_LETTERS
-from tests.hostile_adapters import MARKUP
-from tests.test_page import DRAWINGS, drop, thumbnails
-from tests.windows import new_window
-from tests.wire import join, page_events, upload
+from tests.support.hostile_adapters import MARKUP
+from tests.support.visitor import DRAWINGS, drop, thumbnails
+from tests.support.windows import new_window
+from tests.support.wire import join, page_events, upload
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from gradio.utils import get_upload_folder
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import DATA
-from tests.hands import drop_files, hover_files
-from tests.test_page import DRAWINGS, choose_class, forget, thumbnails
-from tests.windows import new_window
+from tests.support.hands import drop_files, hover_files
+from tests.support.visitor import DRAWINGS, choose_class, forget, thumbnails
+from tests.support.windows import new_window
 
 
 @pytest.fixture

@@ -11,50 +11,20 @@ from playwright.sync_api import Page, expect
 from safetensors.torch import save_file
 
 from lora_demo.backbones import weights as weights_room
-from tests.conftest import DATA
-
-DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]
-HELD_OUT = str(DATA / "goldfish" / "held_out" / "2.png")
-
-
-def drop(page: Page, gallery: str, files: list[str]) -> None:
-    page.locator(f"#{gallery}-tray .door input[type=file]").set_input_files(files)
-
-
-def thumbnails(page: Page, gallery: str):
-    return page.locator(f"#{gallery} .thumbnail-item")
-
-
-def leave_alone(page: Page, files: list[str]) -> None:
-    page.get_by_role("button", name="Pictures it should leave alone").click()
-    drop(page, "alone", files)
-
-
-def choose_class(page: Page, name: str) -> None:
-    box = page.locator("#class-name input")
-    box.click()
-    box.press_sequentially(name)
-    page.get_by_role("option", name=name, exact=True).click()
-
-
-def train(page: Page) -> None:
-    page.locator("#train").click()
-    expect(page.get_by_text("Done!")).to_be_visible(timeout=30_000)
-
-
-def use_settings(page: Page, **values: str) -> None:
-    page.get_by_text("More settings").click()
-    expect(page.get_by_label("As in the article")).to_be_visible()
-    for elem_id, value in values.items():
-        set_number(page, elem_id.replace("_", "-"), value)
-
-
-def set_number(page: Page, elem_id: str, value: str) -> None:
-    field = page.locator(f"#{elem_id} input[type=number]")
-    expect(field).not_to_have_value("")  # not before the field has its own value
-    field.fill(value)
-    field.press("Enter")
-    expect(field).to_have_value(value)
+from tests.support.visitor import (
+    DRAWINGS,
+    HELD_OUT,
+    begin_long_training,
+    choose_class,
+    drop,
+    forget,
+    leave_alone,
+    load_goldfish_for,
+    set_number,
+    thumbnails,
+    train,
+    use_settings,
+)
 
 
 def test_from_dropped_pictures_to_the_comparison(page):
@@ -90,21 +60,6 @@ def test_strength_zero_gives_the_base_answers_without_training_again(page):
 
     expect(page.get_by_text("Strength is 0")).to_be_visible()
     assert page.locator("#comparison .answers.lora ol").inner_text() == frozen.inner_text()
-
-
-def load_goldfish_for(page: Page, recipe: str) -> None:
-    page.get_by_role("button", name="Goldfish", exact=True).click()
-    expect(thumbnails(page, "pictures")).to_have_count(5)
-    use_settings(page)
-    page.get_by_label(recipe).check()
-    expect(page.locator("#epochs input[type=number]")).to_have_value("100")
-
-
-def begin_long_training(page: Page) -> None:
-    load_goldfish_for(page, "As in the article")
-    set_number(page, "epochs", "1000")
-    page.locator("#train").click()
-    expect(page.get_by_text("Practising")).to_be_visible(timeout=20_000)
 
 
 def test_stop_keeps_what_was_learned(page):
@@ -242,11 +197,6 @@ def test_a_number_out_of_range_is_answered_and_train_comes_back(page, values, te
 
     expect(page.locator(".note-bad")).to_contain_text(text)
     expect(page.locator("#train")).to_be_visible()
-
-
-def forget(page: Page) -> None:
-    page.get_by_role("button", name="Forget my pictures").click()
-    page.locator("#forget").click()
 
 
 def begin_anew(page: Page) -> None:

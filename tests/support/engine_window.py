@@ -10,8 +10,8 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Remote
 from selenium.webdriver.remote.webelement import WebElement
 
-from tests.dragging import drag
-from tests.engines import soon
+from tests.support.dragging import drag
+from tests.support.engines import soon
 
 PATIENCE = 90  # seconds
 UNLIMITED = """

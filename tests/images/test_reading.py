@@ -13,10 +13,10 @@ from lora_demo import ImageError, LoraDemoError, open_image, read_class_folder, 
 from lora_demo.class_names import CATEGORIES
 from lora_demo.images.reading import browser_copy
 from lora_demo.limits import MAX_PIXELS
-from tests import hostile_heic
-from tests.hostile_pictures import encoded, png_chunk
+from tests.support import hostile_heic
+from tests.support.hostile_pictures import encoded, png_chunk
 
-HEIC = Path(__file__).with_name("corpus") / "heic"
+HEIC = Path(__file__).parents[1] / "corpus" / "heic"
 RED, WHITE = (255, 0, 0), (255, 255, 255)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from lora_demo.limits import MAX_JPEG_SCANS, MAX_PICTURE_BYTES
-from tests import hostile_heic
+from tests.support import hostile_heic
 
 KINDS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF", "HEIC")
 NO_PICTURE, DAMAGED, MANY_PARTS = "not a picture", "damaged or cut short", "too many parts"

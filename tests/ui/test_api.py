@@ -19,7 +19,7 @@ from lora_demo.lora.spec import AdapterSpec, TrainingSettings
 from lora_demo.serving.tasks import read_unrelated
 from lora_demo.ui.samples import flatten, unrelated_paths
 from tests.conftest import DATA
-from tests.wire import call
+from tests.support.wire import call
 
 HELD_OUT = handle_file(DATA / "goldfish" / "held_out" / "1.png")
 

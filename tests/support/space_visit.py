@@ -1,6 +1,6 @@
 """Drive the built-in lesson in a browser and tell which hosts the page asks.
 
-`python -m tests.space_visit ADDRESS` does so for an app that is running.
+`python -m tests.support.space_visit ADDRESS` does so for an app that is running.
 """
 
 import shutil

@@ -12,8 +12,8 @@ from selenium.webdriver import Keys
 
 from lora_demo.checkpoints.files import open_adapter
 from tests.conftest import DATA
-from tests.engine_window import PATIENCE, Window
-from tests.engines import ENGINES, missing, running, screen, soon
+from tests.support.engine_window import PATIENCE, Window
+from tests.support.engines import ENGINES, missing, running, screen, soon
 
 DRAWINGS = sorted((DATA / "goldfish").glob("*.png"))
 HELD_OUT = DATA / "goldfish" / "held_out" / "2.png"

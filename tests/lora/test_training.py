@@ -31,7 +31,7 @@ from lora_demo.backbones.features import FEATURE_BYTES
 from lora_demo.limits import MAX_PICTURES, MAX_STRENGTH
 from lora_demo.lora.guarded import Guarded, guarded_strength
 from tests.conftest import DATA
-from tests.plain import PlainLora, plain_losses
+from tests.support.plain import PlainLora, plain_losses
 
 
 def last(progresses):

@@ -18,7 +18,7 @@ from selenium.webdriver import FirefoxOptions, Remote, WebKitGTKOptions
 from selenium.webdriver.remote.client_config import ClientConfig
 from selenium.webdriver.remote.remote_connection import RemoteConnection
 
-from tests.marionette import Marionette
+from tests.support.marionette import Marionette
 
 SCREEN = "1400x1000x24"
 START_SECONDS = 90

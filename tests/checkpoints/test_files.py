@@ -15,8 +15,8 @@ from lora_demo import (
     read_adapter_spec,
     save_adapter,
 )
-from tests.hostile_adapters import with_spec
-from tests.plain import PlainLora
+from tests.support.hostile_adapters import with_spec
+from tests.support.plain import PlainLora
 
 
 @pytest.fixture(params=list(Placement))

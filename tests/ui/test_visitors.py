@@ -1,21 +1,17 @@
 """A visitor's work survives a reload, is nobody else's, and goes at once when it is to go."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
 from gradio.utils import get_upload_folder
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from lora_demo import AdapterSpec, fit
 from lora_demo.backbones import features as features_room
 from lora_demo.backbones.features import read_features
-from lora_demo.lab import judge
-from lora_demo.serving import sessions as sessions_room
-from lora_demo.serving.sessions import SESSIONS, Session, Sessions
-from tests.test_page import (
+from tests.support.visitor import (
     DRAWINGS,
+    SECRET,
     begin_long_training,
     drop,
     forget,
@@ -23,17 +19,8 @@ from tests.test_page import (
     set_number,
     thumbnails,
     train,
+    train_and_evaluate,
 )
-
-SECRET = "sessionStorage.getItem('lora-demo')"
-
-
-def train_and_evaluate(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
-    expect(thumbnails(page, "pictures")).to_have_count(5)
-    train(page)
-    expect(page.get_by_text("A fair test")).to_be_visible()
-    expect(page.locator("#results tbody tr")).to_have_count(1)
 
 
 def test_a_reload_brings_everything_back(window):
@@ -160,69 +147,3 @@ def test_forgetting_deletes_at_once_and_from_disk(window, model, tmp_path):
     page.evaluate(f"sessionStorage.setItem('lora-demo', {secret!r})")
     page.reload()
     expect(page.get_by_text("What you did here before is gone")).to_be_visible()
-
-
-@pytest.fixture
-def new_result(model, features):
-    def make():
-        *_, progress = fit(model, features, AdapterSpec(model.name, "head", 4))
-        *_, result = judge(model, progress, [])
-        return result
-
-    return make
-
-
-def test_who_was_not_seen_for_an_hour_is_forgotten(new_result, monkeypatch):
-    visitors = Sessions()
-    session = visitors.find(None)
-    session.add_result(new_result())
-    secret = session.secret
-    assert visitors.find(secret) is session
-
-    monkeypatch.setattr(sessions_room, "KEEP_SECONDS", 0)
-    time.sleep(0.01)
-    visitors.trim()
-
-    assert visitors.find(secret) is not session
-    assert (session.results, session.adapter, session.secret) == ([], None, "")
-
-
-def test_the_number_of_visitors_is_bounded(monkeypatch):
-    monkeypatch.setattr(sessions_room, "MAX_VISITORS", 3)
-    visitors = Sessions()
-    secrets = [visitors.find(None).secret for _ in range(5)]
-    visitors.trim()
-    visitors.find(secrets[2])  # seen again
-
-    assert [visitors.find(secret).secret == secret for secret in secrets[2:]] == [True] * 3
-    assert visitors.find(secrets[0]).secret != secrets[0]
-
-
-def test_the_bytes_of_all_visitors_are_bounded(new_result, monkeypatch):
-    visitors = Sessions()
-    everybody = [visitors.find(None) for _ in range(4)]
-    for visitor in everybody:
-        visitor.add_result(new_result())
-    monkeypatch.setattr(sessions_room, "MAX_KEPT_BYTES", 2 * everybody[0].size_bytes)
-
-    visitors.trim()
-
-    assert [len(visitor.results) for visitor in everybody] == [0, 0, 1, 1]
-
-
-def test_the_bytes_of_one_visitor_are_bounded(new_result, monkeypatch):
-    session = Session()
-    for _ in range(3):
-        session.add_result(new_result())
-    monkeypatch.setattr(sessions_room, "MAX_VISITOR_BYTES", session.size_bytes)
-
-    session.add_result(new_result())
-
-    assert len(session.results) == 3
-
-
-def test_secrets_are_long_and_different():
-    secrets = {SESSIONS.find(None).secret for _ in range(100)}
-
-    assert len(secrets) == 100
-    assert min(map(len, secrets)) == 43  # 256 bits

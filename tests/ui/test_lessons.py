@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.hands import drop_files
-from tests.test_page import (
+from tests.support.hands import drop_files
+from tests.support.visitor import (
     DRAWINGS,
+    SECRET,
     begin_long_training,
     forget,
     load_goldfish_for,
     thumbnails,
     train,
+    train_and_evaluate,
 )
-from tests.test_visitors import SECRET, train_and_evaluate
 
 TAUGHT = "#comparison .answers.lora li"
 

@@ -17,11 +17,11 @@ from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.space_visit import hosts_asked
-from tests.windows import new_window
+from tests.support.space_visit import hosts_asked
+from tests.support.windows import new_window
 
 SLOW = 60_000  # ms; for what a busy computer may take long over
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # As Spaces set them.
 SPACE = {
     "SYSTEM": "spaces",
