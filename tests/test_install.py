@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,6 +98,24 @@ def test_our_own_pictures_outlive_the_hour_that_others_are_kept(window):
     newcomer.get_by_role("button", name="Goldfish", exact=True).click()
     pictures_are_shown(newcomer, "pictures", 5)
     pictures_are_shown(newcomer, "trial", 10)
+
+
+def test_the_installed_package_has_every_file_that_the_code_reads(tmp_path):
+    source = tmp_path / "source"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "lora_demo", source / "lora_demo", ignore=ignore)
+    for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    make = ["-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", tmp_path, source]
+
+    made = subprocess.run([sys.executable, *make], capture_output=True, text=True)
+
+    assert made.returncode == 0, made.stderr
+    [wheel] = tmp_path.glob("*.whl")
+    files = {
+        f.relative_to(source).as_posix() for f in (source / "lora_demo").rglob("*") if f.is_file()
+    }
+    assert files <= set(zipfile.ZipFile(wheel).namelist())
 
 
 @contextmanager
