@@ -1,14 +1,15 @@
-"""What the frozen network makes of a picture, worked out once and remembered."""
+"""Read a picture's features from the frozen network: computed once, then remembered."""
 
 import hashlib
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 import torch
+from cachetools import LRUCache
 from torch import Tensor
 from torch.backends import cudnn
 
@@ -18,17 +19,18 @@ from lora_demo.class_names import find_category
 from lora_demo.images.reading import LabelledImage, decode_image, read_image_bytes
 
 FEATURE_BYTES = 128 * 2**20  # remembered: the largest set of pictures, on any base model
-PIXEL_BYTES = 64 * 2**20  # about 100 pictures: to decode them again is quicker than the trunk
+PIXEL_BYTES = 64 * 2**20  # about 100 pictures: decoding them again is quicker than the trunk
+_Key = tuple[FrozenModel, bytes]  # the network, and the SHA-256 of the picture's file
 
 
 @dataclass(frozen=True)
 class Features:
     """One picture or more as the frozen network sees them, on its device."""
 
-    pixels: Tensor  # (N, 3 * input_px * input_px) normalised; (N, 0) where nobody reads them
+    pixels: Tensor  # (N, 3 * input_px * input_px) normalised; (N, 0) if nobody reads them
     trunk: Tensor  # (N, T) what leaves the trunk
     head_input: Tensor  # (N, D) what goes into the last linear layer
-    logits: Tensor  # (N, C) the base model's own answer
+    logits: Tensor  # (N, C) the base model's own
     miniature: Tensor  # (N, M) what tells copies from other pictures; nobody learns from it
 
     @property
@@ -47,46 +49,45 @@ class FeatureSet(Features):
         return len(self.labels) / len(self.labels.unique())
 
     def pick(self, chosen: Tensor | slice) -> "FeatureSet":
-        """Some of the pictures, by index, mask or slice."""
-        return FeatureSet(*(tensor[chosen] for tensor in vars(self).values()))
+        """Take some of the pictures, by index, mask or slice."""
+        return FeatureSet(**{name: tensor[chosen] for name, tensor in vars(self).items()})
 
 
 def read_features(model: FrozenModel, path: Path | str, with_pixels: bool = True) -> Features:
-    """One picture file through the trunk, or from memory where it has been through before.
+    """Run one picture file through the trunk, or recall what it gave before.
 
-    Pictures go one at a time: in a larger batch the last bits of the sums differ, and then what
-    is remembered would depend on the company it was read in. The pixels take most of the
-    memory, and only `Placement.PIXELS` reads them. Raises `ImageError`.
+    Pictures go through one at a time: a larger batch changes the last bits of the sums, so that a
+    result would depend on the pictures beside it. The pixels take most of the memory, and only
+    `Placement.PIXELS` reads them. Raises `ImageError`.
     """
     path = Path(path)
     data = read_image_bytes(path)
     key = (model, hashlib.sha256(data).digest())
-    features, pixels = _features.get(key), _pixels.get(key)
+    with _memory:
+        features, pixels = _features.get(key), _pixels.get(key)
     if features is None or (with_pixels and pixels is None):
         x = model.preprocess(decode_image(data, path.name))[None].to(model.device)
-        with _trunk:
-            features = _features.get(key)  # another visitor may have read it meanwhile
-            if features is None:
-                features = _compute(model, x)
-                _features.put(key, features)
+        features, pixels = _compute_once(key, x), x.flatten(1)
         if with_pixels:
-            pixels = x.flatten(1)
-            _pixels.put(key, pixels)
+            with _memory:
+                _pixels[key] = pixels
     return replace(features, pixels=pixels) if with_pixels else features
 
 
 def forget_features(paths: Iterable[Path]) -> Iterator[Path]:
-    """Of these picture files nothing stays in memory; yields each that is forgotten."""
+    """Drop from memory all that came from these picture files; yield each when it is forgotten."""
     for path in paths:
         with suppress(OSError):
             digest = hashlib.sha256(path.read_bytes()).digest()
-            for memory in (_features, _pixels):
-                memory.drop(digest)
+            with _memory:
+                for remembered in (_features, _pixels):
+                    for key in [key for key in remembered if key[1] == digest]:
+                        del remembered[key]
             yield path
 
 
 def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> FeatureSet:
-    """The features of pictures of known classes in one set; `train` takes new words, too.
+    """Read pictures of known classes into one set (`train` also takes new words).
 
     Raises `ImageError` at the first bad file.
     """
@@ -97,18 +98,28 @@ def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> F
 
 
 def label_features(features: list[Features], labels: list[int]) -> FeatureSet:
-    """One set."""
-    return FeatureSet(
-        *(torch.cat([vars(f)[name] for f in features]) for name in vars(features[0])),
-        torch.tensor(labels).to(features[0].logits.device),
-    )
+    """Join the features of single pictures into one set with their labels."""
+    joined = {name: torch.cat([vars(f)[name] for f in features]) for name in vars(features[0])}
+    return FeatureSet(**joined, labels=torch.tensor(labels).to(features[0].logits.device))
+
+
+def _compute_once(key: _Key, x: Tensor) -> Features:
+    """Compute the features of x, unless another visitor's thread has done so meanwhile."""
+    with _trunk:
+        with _memory:
+            features = _features.get(key)
+        if features is None:
+            features = _compute(key[0], x)
+            with _memory:
+                _features[key] = features
+    return features
 
 
 @torch.no_grad()
 def _compute(model: FrozenModel, x: Tensor) -> Features:
-    """Of one picture x (1, 3, input_px, input_px): all but its pixels."""
-    # cuDNN would take TF32, which keeps 10 bits; each picture comes by but once, so that the CPU's
-    # answers cost next to nothing
+    """Run the network on one picture x (1, 3, input_px, input_px); its pixels are left out."""
+    # cuDNN would use TF32, which keeps 10 bits. Full precision costs little, as each picture is
+    # run only once, and gives the CPU's logits.
     with cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         trunk = model.trunk(x)
     head_input = model.classifier[:-1](trunk)
@@ -116,34 +127,7 @@ def _compute(model: FrozenModel, x: Tensor) -> Features:
     return Features(x.new_empty(1, 0), trunk, head_input, logits, miniature(x))
 
 
-class _Memory:
-    """What was used last, up to a number of bytes."""
-
-    def __init__(self, limit_bytes: int):
-        self._limit_bytes = limit_bytes
-        self._used_bytes = 0
-        self._entries: OrderedDict[tuple, Features | Tensor] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple) -> Features | Tensor | None:
-        with self._lock:
-            if key in self._entries:
-                self._entries.move_to_end(key)
-            return self._entries.get(key)
-
-    def put(self, key: tuple, entry: Features | Tensor) -> None:
-        with self._lock:
-            if key not in self._entries:
-                self._entries[key] = entry
-                self._used_bytes += entry.nbytes
-            while self._used_bytes > self._limit_bytes:
-                self._used_bytes -= self._entries.popitem(last=False)[1].nbytes
-
-    def drop(self, digest: bytes) -> None:
-        with self._lock:
-            for key in [key for key in self._entries if key[1] == digest]:
-                self._used_bytes -= self._entries.pop(key).nbytes
-
-
-_features, _pixels = _Memory(FEATURE_BYTES), _Memory(PIXEL_BYTES)
-_trunk = threading.Lock()  # one pass at a time: it has all cores
+_features: LRUCache[_Key, Features] = LRUCache(FEATURE_BYTES, attrgetter("nbytes"))
+_pixels: LRUCache[_Key, Tensor] = LRUCache(PIXEL_BYTES, attrgetter("nbytes"))
+_memory = threading.Lock()  # held to look into the two or to change them
+_trunk = threading.Lock()  # one pass at a time: it uses all cores

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from cachetools import LRUCache
 
 from lora_demo import (
     AdapterSpec,
@@ -145,7 +146,7 @@ def test_no_cache_changes_a_result(model, goldfish, placement, monkeypatch):
     warm_tensors, *warm = learn()
 
     for memory in ("_features", "_pixels"):
-        monkeypatch.setattr(features_room, memory, features_room._Memory(2**30))
+        monkeypatch.setattr(features_room, memory, LRUCache(1000))
     guard_room._known.cache_clear()
     cold_tensors, *cold = learn()
 

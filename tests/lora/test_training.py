@@ -4,9 +4,11 @@ import math
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from operator import attrgetter
 
 import pytest
 import torch
+from cachetools import LRUCache
 from torch.nn import functional as F
 
 from lora_demo import (
@@ -306,14 +308,14 @@ def test_pixels_that_are_remembered_no_more_are_read_again(
     model, goldfish, trunk_runs, monkeypatch
 ):
     first = read_features(model, goldfish[0].path)
-    room_for_one = features_room._Memory(first.pixels.nbytes)
+    room_for_one = LRUCache(first.pixels.nbytes, attrgetter("nbytes"))
     monkeypatch.setattr(features_room, "_pixels", room_for_one)
     trunk_runs.clear()
 
     for picture in [*goldfish, goldfish[0]]:
         again = read_features(model, picture.path)
 
-    assert len(room_for_one._entries) == 1
+    assert len(room_for_one) == 1
     assert trunk_runs == []
     assert all(torch.equal(tensor, vars(first)[name]) for name, tensor in vars(again).items())
 
