@@ -1,4 +1,4 @@
-"""Class names: as a visitor types them, as the base model knows them, and new ones."""
+"""Match class names: what a visitor types, what the base model knows, and new words."""
 
 import difflib
 from collections.abc import Sequence
@@ -14,15 +14,18 @@ def _lines(file_name: str) -> tuple[str, ...]:
     return tuple(Path(__file__).with_name(file_name).read_text(encoding="utf-8").splitlines())
 
 
-CATEGORIES = _lines("imagenet_classes.txt")  # as torchvision has them
-# Words for people, and the first names in the US census that are spelled like an animal's.
+CATEGORIES = _lines("imagenet_classes.txt")  # in torchvision's order
+# Words for people, and first names from the US census that are spelled like an animal.
 PEOPLE = frozenset(_lines("people.txt"))
 _FAR = 3
 
 
 def find_category(name: str, categories: Sequence[str]) -> str:
-    """The category that `name` means (case and underscores forgiven), or the nearest ones named."""
-    name = shorten(name)  # looking for near names takes time with every letter
+    """Return the category that `name` means, whatever its case and underscores.
+
+    If it means none, raise `LoraDemoError`, which names the nearest ones.
+    """
+    name = shorten(name)  # the search for near names takes longer with every letter
     meant = known_category(name, categories)
     if meant is not None:
         return meant
@@ -34,19 +37,19 @@ def find_category(name: str, categories: Sequence[str]) -> str:
 
 
 def known_category(name: str, categories: Sequence[str]) -> str | None:
-    """The category that `name` means, None where it means none."""
+    """Return the category that `name` means, or None."""
     return name if name in categories else _by_sight(tuple(categories)).get(seen_of(name))
 
 
 def near_categories(name: str, categories: Sequence[str]) -> list[str]:
-    """Up to five categories that are really close, the nearest first; mostly none.
+    """Return up to five categories that are really close, the nearest first; mostly none.
 
-    Those that are the same but for spaces and an ending, else kinds of it (“tabby cat” for “cat”),
-    else those that are spelled nearly like it.
+    These are the ones that differ only in spaces and an ending; if there are none, kinds of it
+    (“tabby cat” for “cat”); if there are none either, those that are spelled nearly like it.
     """
     forms = _forms(seen_of(shorten(name)))
     if not forms.isdisjoint(PEOPLE):
-        return []  # nobody who types “man” or “Leonard” means an animal
+        return []  # whoever types “man” or “Leonard” means no animal
     ranked: dict[int, list[str]] = {}
     for key, category in _by_sight(tuple(categories)).items():
         ranked.setdefault(min(_distance(form, key) for form in forms), []).append(category)
@@ -55,17 +58,17 @@ def near_categories(name: str, categories: Sequence[str]) -> list[str]:
 
 
 def known_words(names: Sequence[str], categories: tuple[str, ...]) -> tuple[str, ...]:
-    """The categories, and after them those of `names` that are new words.
+    """Return the categories, followed by those of `names` that are new words.
 
-    Raises `LoraDemoError` where such a word is empty, too long, has signs of markup, or differs
-    from another by nothing that one sees. Whoever promises that a word can be taught asks here.
+    Raises `LoraDemoError` if such a word is empty, too long, has signs of markup, or looks the same
+    as another. Call this before promising that a word can be taught.
     """
     if len(names) > len(categories) + MAX_NEW_WORDS:
         raise LoraDemoError(f"{len(names):,} words are too many.")
     new_words = tuple(name for name in names if name not in categories)
     if len(new_words) > MAX_NEW_WORDS:
         raise LoraDemoError(f"{len(new_words):,} new words are too many: {MAX_NEW_WORDS} at most.")
-    seen = {seen_of(category) for category in categories} if new_words else set()
+    seen: set[str] = {seen_of(category) for category in categories} if new_words else set()
     for word in new_words:
         if not is_word(word) or tidy(word) != word or seen_of(word) in seen:
             raise LoraDemoError(
@@ -81,12 +84,12 @@ def _distance(typed: str, name: str) -> int:
     if _letters(typed) == _letters(name):
         return 0
     if f" {name}".endswith(f" {typed}") or (" " in typed and f" {typed} " in f" {name} "):
-        return 1  # a house finch is no house
+        return 1  # a tabby cat is a cat, a house finch is no house
     return 2 if _is_alike(typed, name) or _is_alike(typed, last) else _FAR
 
 
 def _is_alike(typed: str, name: str) -> bool:
-    """Whether one may be the other with a slip of the hand."""
+    """Tell whether one may be a misspelling of the other."""
     if min(len(typed), len(name)) < 5 or abs(len(typed) - len(name)) > 2 or typed[0] != name[0]:
         return False
     alike = 0.8 if len(typed) > 6 or sorted(typed) == sorted(name) else 0.85
@@ -94,7 +97,7 @@ def _is_alike(typed: str, name: str) -> bool:
 
 
 def _forms(word: str) -> set[str]:
-    """A word, and what may be its singular."""
+    """Return a word, and what may be its singular."""
     forms = {word}
     if word.endswith("s") and not word.endswith("ss"):
         forms.add(word[:-1])

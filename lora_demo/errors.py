@@ -1,8 +1,8 @@
-"""The errors a visitor may see: each text says which thing, what is wrong, and what to do."""
+"""Name the errors that a visitor may see: each text says what is wrong, and what to do about it."""
 
 
 class LoraDemoError(Exception):
-    """Something a visitor can put right; the text is shown word for word."""
+    """Something that a visitor can put right; its text is shown word for word."""
 
 
 class ImageError(LoraDemoError):
@@ -13,12 +13,12 @@ class ImageError(LoraDemoError):
         self.file_name = file_name
         self.reason = reason
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[type["ImageError"], tuple[str, str]]:
         return ImageError, (self.file_name, self.reason)
 
 
 class DivergedError(LoraDemoError):
-    """A training that made things worse, or that ended in no numbers at all."""
+    """A training that made things worse, or whose numbers overflowed."""
 
 
 class WeightsError(LoraDemoError):
@@ -26,15 +26,15 @@ class WeightsError(LoraDemoError):
 
 
 class AdapterFileError(LoraDemoError):
-    """A file that is no LoRA of ours, or one that does not fit the base model."""
+    """A file that is no LoRA of ours, or does not fit the base model."""
 
 
 def without_traceback(error: Exception) -> Exception:
-    """To be kept: without the frames that it came through, which hold what was worked on."""
+    """Return the error without its frames, so that keeping it keeps none of their data alive."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error
 
 
 def shorten(value: object) -> str:
-    """A value from outside, fit for a message: its first 100 letters."""
+    """Cut a value from outside to its first 100 letters, so that it fits a message."""
     return str(value)[:100]

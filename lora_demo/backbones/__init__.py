@@ -1,1 +1,1 @@
-"""The base models: where their weights lie, how they are cut, what they make of pictures."""
+"""Load the base models: find their weights, cut the networks in two, read features of pictures."""

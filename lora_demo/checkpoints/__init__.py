@@ -1,1 +1,1 @@
-"""Adapters as files."""
+"""Write adapters to files, and read them back, whoever made them."""

@@ -1,8 +1,9 @@
-"""Adapters as files: `.safetensors` with its spec inside, and the article's `lora.pth`."""
+"""Save and load adapters: `.safetensors` with the spec inside, and the article's `lora.pth`."""
 
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -22,8 +23,8 @@ METADATA_KEY = "lora_demo.spec"
 def save_adapter(adapter: Adapter, path: Path | str) -> Path:
     """Write A (m, r) and B (r, n): `.pth` is a plain state_dict, `.safetensors` adds the spec.
 
-    A plain module has no strength, so that in a `.pth` file B is multiplied by it. With several
-    updates the names are 0.A, 0.B, 1.A, ...
+    In a `.pth` file B is multiplied by the strength, as a plain module has none. If there are
+    several updates, the names are 0.A, 0.B, 1.A, ...
     """
     path = Path(path)
     several = len(adapter.loras) > 1
@@ -42,12 +43,12 @@ def save_adapter(adapter: Adapter, path: Path | str) -> Path:
 
 
 def read_adapter_spec(path: Path | str) -> AdapterSpec | None:
-    """The spec that a `.safetensors` file carries; None for a `.pth` file, which has none."""
+    """Read the spec in a `.safetensors` file; a `.pth` file has none and gives None."""
     return _read(Path(path))[0]
 
 
 def open_adapter(path: Path | str, default_model: str) -> tuple[FrozenModel, Adapter]:
-    """The adapter and its base model: the one that the file names, else `default_model`."""
+    """Load an adapter and its base model: the one that the file names, else `default_model`."""
     path = Path(path)
     spec, tensors = _read(path)
     try:
@@ -60,10 +61,10 @@ def open_adapter(path: Path | str, default_model: str) -> tuple[FrozenModel, Ada
 
 
 def load_adapter(path: Path | str, model: FrozenModel) -> Adapter:
-    """Read either file onto `model`; nothing in it is executed.
+    """Load either kind of file for `model`; nothing in it is executed.
 
-    A `.pth` file does not say what it is: its shapes tell the placement, and what it was taught
-    stays unknown. Raises `AdapterFileError` where the file is no LoRA or does not fit the model.
+    A `.pth` file says nothing of itself: the shapes tell its placement, and what it was taught
+    stays unknown. Raises `AdapterFileError` if the file is no LoRA or does not fit the model.
     """
     path = Path(path)
     return _to_adapter(path, *_read(path), model)
@@ -116,14 +117,15 @@ def _read(path: Path) -> tuple[AdapterSpec | None, dict[str, Tensor]]:
     return spec, {f"0.{name}" if single else name: tensor for name, tensor in tensors.items()}
 
 
-def _to_spec(values: dict) -> AdapterSpec:
-    if not isinstance(values["class_names"], list):
+def _to_spec(values: dict[str, Any]) -> AdapterSpec:
+    class_names = values.pop("class_names")
+    if not isinstance(class_names, list):
         raise ValueError("class_names is no list")
-    return AdapterSpec(**values | {"class_names": tuple(values["class_names"])})
+    return AdapterSpec(**values, class_names=tuple(class_names))
 
 
 def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:
-    # `head` and `guarded` answer alike, so that the first of them will do
+    # `head` and `guarded` compute the same, so the first of them will do
     known = len(model.categories)
     shapes = {lora_shapes(p, model, known)[0][0]: p for p in reversed(Placement)}
     first, last = (tensors.get(n, torch.empty(0)) for n in ("0.A", f"{len(tensors) // 2 - 1}.B"))

@@ -1,4 +1,4 @@
-"""Tensor files from strangers: nothing in them is run, and they get little memory and time."""
+"""Read tensor files from strangers: nothing in them is run, at a bounded cost."""
 
 import io
 import pickletools
@@ -13,8 +13,9 @@ from lora_demo.limits import MAX_LORA_BYTES
 
 MAX_HEADER_BYTES = 64 * 2**10  # of a .safetensors file; 100 new words have 24 kB at most
 MAX_TENSORS = 6  # A and B of three linear layers
-MAX_NUMBER = 1e6  # larger ones would overflow, and then not even strength 0 is the base model
+MAX_NUMBER = 1e6  # larger ones would overflow, and then even strength 0 is not the base model
 MAX_ENTRIES = 32  # a state_dict of six tensors has about a dozen
+ENTRY = b"PK\1\2"  # what each entry in the directory of a zip archive begins with
 MAX_PICKLE_BYTES = 64 * 2**10  # six tensors have less than 2 kB
 PICKLE_GLOBALS = {
     "collections OrderedDict",
@@ -29,14 +30,14 @@ PICKLE_OPCODES = PICKLE_CONTAINERS | {
 
 
 def read_pth(path: Path) -> dict[str, Tensor]:
-    """The tensors of a float32 state_dict that torch.save wrote; any error for other files.
+    """Read a float32 state_dict that torch.save wrote; other files raise any error.
 
-    Two readers can see two archives in one crafted file. So what was checked is packed anew, and
-    torch reads that; in small letters, as torch takes DATA.PKL for data.pkl.
+    Two readers can see two archives in one crafted file, so what was checked is packed again for
+    torch to read; with names in lower case, as torch takes DATA.PKL for data.pkl.
     """
     _check_size(path)
     raw = path.read_bytes()
-    if raw.count(zipfile.stringCentralDir) > MAX_ENTRIES:  # an object each, as soon as it is opened
+    if raw.count(ENTRY) > MAX_ENTRIES:  # opening makes an object of each
         raise ValueError("has too many entries")
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         entries = archive.infolist()
@@ -57,7 +58,7 @@ def read_pth(path: Path) -> dict[str, Tensor]:
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Metadata and float32 tensors; any error for other files."""
+    """Read metadata and float32 tensors; other files raise any error."""
     _check_size(path)
     with path.open("rb") as raw:
         if int.from_bytes(raw.read(8), "little") > MAX_HEADER_BYTES:
@@ -84,7 +85,7 @@ def _check_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _check_pickle(data: bytes) -> None:
-    """Let through what a saved state_dict consists of, and nothing that refers to itself.
+    """Accept only what a saved state_dict consists of, and nothing that refers to itself.
 
     `weights_only` runs no code, but a few hundred bytes can still ask for gigabytes
     (`bytearray(2**31)`) or for years (tuples of the same tuple twice, nested).
@@ -105,16 +106,17 @@ def _check_pickle(data: bytes) -> None:
 
 
 def _check_storages(contents: dict[str, bytes], pickled: str) -> None:
-    """Each storage has as many numbers as the pickle says.
+    """Check that each storage has as many numbers as the pickle says.
 
-    torch before 2.10 takes the pickle's word, and so reads what lies behind them in memory.
+    Before 2.10 torch does not check it, and so would read the memory behind the storage.
     """
     opcodes = pickletools.genops(contents[pickled])
     parts = [(opcode.name, argument) for opcode, argument, _ in opcodes if opcode.name != "BINPUT"]
     for place, (name, _) in enumerate(parts):
         if name == "BINPERSID":  # ("storage", type, key, device, count)
             (key_is, key), _, (count_is, count), (end, _) = parts[place - 4 : place]
-            if (key_is, count_is[:6], end) != ("BINUNICODE", "BININT", "TUPLE"):
+            as_saved = (key_is, count_is[:6], end) == ("BINUNICODE", "BININT", "TUPLE")
+            if not as_saved or not isinstance(count, int):
                 raise ValueError("has a storage described in another way than torch.save's")
             if len(contents[f"{pickled.removesuffix('.pkl')}/{key}"]) != 4 * count:  # float32
                 raise ValueError("has more or fewer bytes than it says")

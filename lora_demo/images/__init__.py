@@ -1,1 +1,1 @@
-"""Picture files from strangers, read: what each may cost, and what one sees of it."""
+"""Read picture files from strangers, each at a bounded cost."""

@@ -1,4 +1,4 @@
-"""Folders named after classes, and the pictures in them."""
+"""Find folders named after classes, and the pictures in them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,19 +9,19 @@ from lora_demo.images.reading import LabelledImage
 
 
 def class_folders(root: Path | str) -> list[Path]:
-    """The folders in `root` in order of name, but for hidden ones and Python's own."""
+    """List the folders in `root` by name, without hidden ones and Python's own."""
     return sorted(path for path in _entries(root) if path.is_dir() and path.name[0] not in "._")
 
 
 def picture_files(folder: Path | str) -> list[Path]:
-    """The files directly in a folder in order of name, but for hidden ones; none is opened."""
+    """List the files directly in a folder by name, without hidden ones; none is opened."""
     return sorted(path for path in _entries(folder) if path.is_file() and path.name[0] != ".")
 
 
 def read_class_folder(folder: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
-    """The pictures that lie directly in one folder; the folder's name is their category.
+    """List the pictures that lie directly in one folder; its name is their category.
 
-    Raises `LoraDemoError` where there is no such folder or category.
+    Raises `LoraDemoError` if there is no such folder or category.
     """
     files = picture_files(folder)
     label = find_category(Path(folder).name, categories)
@@ -29,7 +29,7 @@ def read_class_folder(folder: Path | str, categories: Sequence[str]) -> list[Lab
 
 
 def read_class_folders(root: Path | str, categories: Sequence[str]) -> list[LabelledImage]:
-    """Every picture under `root/<category>/`, one class a folder, folders in order of name."""
+    """List every picture under `root/<category>/`, one class per folder, folders by name."""
     return [p for folder in class_folders(root) for p in read_class_folder(folder, categories)]
 
 

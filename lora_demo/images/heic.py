@@ -1,4 +1,4 @@
-"""HEIC, as phones make it. What its decoder, libheif, would do for it is counted before it begins.
+"""Check HEIC, as phones make it: the work for its decoder, libheif, is counted before it begins.
 
 ISO/IEC 14496-12 (boxes) and 23008-12 (items, their properties, and pictures made of others).
 """
@@ -16,17 +16,17 @@ from PIL import Image
 from lora_demo.limits import MAX_HEIC_HEAD_BYTES, MAX_PIXELS
 
 BRANDS = frozenset(b"heic heix heim heis hevc hevx hevm hevs mif1 msf1".split())
-LEAST_WORK = 2**16  # pixels: to begin with a picture takes as long as these
-MOST_WORK = 5 * MAX_PIXELS // 2  # pixels: of a picture, and of its tiles, which reach over its edge
+LEAST_WORK = 2**16  # pixels: starting any picture takes as long as these
+MOST_WORK = 5 * MAX_PIXELS // 2  # pixels: of a picture and its tiles, which may reach over its edge
 KEPT = (b"ftyp", b"meta", b"mdat")  # the rest is films and the like
-UNWANTED = (b"unci", b"mski")  # pictures that are packed like a zip, which may hold any size
+UNWANTED = (b"unci", b"mski")  # packed like a zip, and so of any size when unpacked
 
 
 @dataclass(frozen=True)
 class Box:
     kind: bytes
     at: int
-    start: int  # of what it holds
+    start: int  # of its content
     end: int
 
 
@@ -35,15 +35,15 @@ def is_heic(data: bytes) -> bool:
 
 
 def open_heic() -> None:
-    """Let Pillow open HEIC, and of such a file its pictures alone."""
+    """Let Pillow open HEIC files, and only the main pictures in them."""
     register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 
 
 def tame(data: bytes) -> bytes:
-    """The same without films, and without notes, which would be copied for each picture in it.
+    """Return the file without films, and without notes, which are copied for each picture in it.
 
-    Raises `ValueError` where its parts make no sense or would be too much work, and
-    `DecompressionBombError` where one of its pictures has too many pixels.
+    Raises `ValueError` if its parts make no sense or mean too much work, and
+    `DecompressionBombError` if one of its pictures has too many pixels.
     """
     tamed = bytearray(data)
     boxes = list(_boxes(data, 0, len(data)))
@@ -81,7 +81,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[Box]:
 
 
 def _pixels(data: bytes, properties: Box) -> dict[int, int]:
-    """How many pixels each picture in the file says it has."""
+    """Read how many pixels each picture in the file claims to have."""
     inside = list(_boxes(data, properties.start, properties.end))
     (container,) = (box for box in inside if box.kind == b"ipco")
     known = list(_boxes(data, container.start, container.end))
@@ -100,7 +100,7 @@ def _pixels(data: bytes, properties: Box) -> dict[int, int]:
 
 
 def _associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
-    """Which properties each item has, by number from 1."""
+    """Yield each item with the numbers of its properties, counted from 1."""
     version, wide = data[box.start], data[box.start + 3] & 1
     (count,) = struct.unpack_from(">L", data, box.start + 4)
     at = box.start + 8
@@ -113,7 +113,7 @@ def _associations(data: bytes, box: Box) -> Iterator[tuple[int, list[int]]]:
 
 
 def _parts(data: bytes, tamed: bytearray, references: Box) -> dict[int, list[int]]:
-    """Of which pictures each picture is made; all that describes one is taken out of `tamed`."""
+    """Read which pictures each picture is made of; blank in `tamed` what only describes one."""
     form, parts = ("L" if data[references.start] else "H"), defaultdict(list)
     for box in _boxes(data, references.start + 4, references.end):
         if box.kind == b"cdsc":

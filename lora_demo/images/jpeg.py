@@ -1,21 +1,21 @@
-"""What a JPEG asks its decoder to do, counted before it is decoded."""
+"""Count what a JPEG asks of its decoder, before it is decoded."""
 
 import re
 
 from lora_demo.limits import MAX_EXIF_BLOCKS, MAX_JPEG_SCANS, MAX_PICTURE_READS
 
 SCAN, END, EXIF = 0xDA, 0xD9, 0xE1
-# Neither bytes of the picture (FF 00), nor fill bytes (FF FF), nor restarts within a scan.
+# Not bytes of the picture (FF 00), fill bytes (FF FF), or restarts within a scan.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
-# Markers that no length follows, or after which one of Pillow's two readers goes on at once.
+# Markers without a length, or after which one of Pillow's two readers goes on at once.
 _ALONE = frozenset((0x01, 0xC8, 0xD8, END, 0xDE, *range(0xF0, 0xFE)))
 
 
 def excess(data: bytes) -> str | None:
-    """What a JPEG has too many of, None where it has not.
+    """Name what a JPEG has too many of, or return None.
 
-    What lies behind the end of the picture is not counted: phones put a video there. An end that
-    comes before the first scan ends nothing for Pillow, which goes on to look for a picture.
+    What follows the end of the picture is not counted: phones put a video there. An end marker
+    before the first scan does not count as the end, as Pillow goes on to look for a picture.
     """
     scans = exif_blocks = at = 0
     for _ in range(MAX_PICTURE_READS):

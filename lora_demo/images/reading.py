@@ -1,4 +1,4 @@
-"""Untrusted picture files to upright RGB images within limits."""
+"""Turn untrusted picture files into upright RGB images, within limits."""
 
 import io
 import warnings
@@ -20,7 +20,7 @@ from lora_demo.limits import (
     MAX_SIDE_RATIO,
 )
 
-# What every browser shows, and the endings under which a server says so.
+# The formats that every browser shows, and the endings under which a server names them so.
 BROWSER_ENDINGS = {
     "JPEG": (".jpg", ".jpeg"),
     "PNG": (".png",),
@@ -29,8 +29,8 @@ BROWSER_ENDINGS = {
     "BMP": (".bmp",),
     "AVIF": (".avif",),
 }
-FORMATS = (*BROWSER_ENDINGS, "HEIF", "DIB")  # DIB last: nearly any four bytes will do for it
-warnings.filterwarnings("ignore", module=r"PIL\.")  # of what is judged here, for the log
+FORMATS = (*BROWSER_ENDINGS, "HEIF", "DIB")  # DIB last: it accepts nearly any four bytes
+warnings.filterwarnings("ignore", module=r"PIL\.")  # judged here, not in the log
 _SAVE_AGAIN = "Save it again as JPEG or PNG and add it once more."
 _SMALLER = "Make the picture smaller and add it once more."
 _TOO_MANY_PIXELS = f"has over {MAX_PIXELS // 10**6} million pixels, too many. {_SMALLER}"
@@ -38,7 +38,7 @@ _TOO_MANY_PIXELS = f"has over {MAX_PIXELS // 10**6} million pixels, too many. {_
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """A picture file and the class it shows. It is decoded only when it is needed."""
+    """A picture file and the class that it shows. It is decoded only when needed."""
 
     path: Path
     label: str  # a class name of the base model
@@ -49,7 +49,7 @@ class LabelledImage:
 
 
 def read_image_bytes(path: Path) -> bytes:
-    """The bytes of a picture file; `ImageError` where it is missing, empty or too large."""
+    """Read a picture file; raise `ImageError` if it is missing, empty or too large."""
     try:
         size = path.stat().st_size
         if size == 0:
@@ -65,29 +65,30 @@ def read_image_bytes(path: Path) -> bytes:
 
 
 def decode_image(data: bytes, name: str) -> Image.Image:
-    """The first frame of a picture: upright, RGB, alpha laid on white; else `ImageError`.
+    """Decode the first frame of a picture: upright, RGB, alpha laid on white.
 
-    The size is checked against the limits before any pixel is decoded.
+    Its size is checked before any pixel is decoded. Raises `ImageError`.
     """
     with _opened(data, name) as image:
         return upright_rgb(image)
 
 
 def open_image(path: Path | str) -> Image.Image:
-    """One picture file, upright and RGB; `ImageError` names the file and what is wrong."""
+    """Read one picture file, upright and RGB; `ImageError` names the file and what is wrong."""
     path = Path(path)
     return decode_image(read_image_bytes(path), path.name)
 
 
 def browser_copy(path: Path) -> tuple[bytes, str] | None:
-    """What to show in place of a picture file, and its ending; None where the file itself will do.
+    """Return what a browser can show in place of a picture file, and its ending.
 
-    Those are the same bytes where only the ending is wrong, or else an upright JPEG. The picture is
-    decoded once, whatever becomes of it: raises `ImageError` where it cannot be used.
+    None means that the file itself will do. If only its ending is wrong, the bytes stay the same;
+    otherwise they become an upright JPEG. The picture is decoded in any case, so that `ImageError`
+    is raised if it cannot be used.
     """
     data = read_image_bytes(path)
     with _opened(data, path.name) as image:
-        endings = BROWSER_ENDINGS.get("JPEG" if image.format == "MPO" else image.format)
+        endings = BROWSER_ENDINGS.get("JPEG" if image.format == "MPO" else str(image.format))
         picture = upright_rgb(image)
     if endings is None:
         jpeg = io.BytesIO()
@@ -97,7 +98,7 @@ def browser_copy(path: Path) -> tuple[bytes, str] | None:
 
 
 class _CountedReads(io.BytesIO):
-    """A file for Pillow, whose loops in Python would take minutes over a million empty chunks."""
+    """A file that stops Pillow before it spends minutes on a million empty chunks."""
 
     reads = 0
 
@@ -110,7 +111,7 @@ class _CountedReads(io.BytesIO):
 
 @contextmanager
 def _opened(data: bytes, name: str) -> Iterator[Image.Image]:
-    """The picture, not decoded yet; whatever goes wrong with it from here on is an `ImageError`."""
+    """Open a picture without decoding it; whatever goes wrong inside becomes an `ImageError`."""
     if data[:2] == b"\xff\xd8":
         too_many = excess(data)
         if too_many:

@@ -1,12 +1,13 @@
-"""A decoded picture of any kind as one sees it: upright, RGB, on white paper."""
+"""Show a decoded picture of any kind as one sees it: upright, RGB, on white paper."""
 
 import struct
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 _ORIENTATION = 0x0112  # the EXIF tag
-_TURNS = {  # what makes a picture of that orientation upright
+_TURNS = {  # from each orientation to upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -15,22 +16,22 @@ _TURNS = {  # what makes a picture of that orientation upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_GREYS = {"L;2": 85, "L;4": 17}  # a PNG's grey of few bits: 255 by its brightest
+_GREYS = {"L;2": 85, "L;4": 17}  # greys of few bits in a PNG: 255 / the brightest
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """The first frame as browsers show it. Pillow's own errors where it cannot be decoded."""
+    """Return the first frame as browsers show it. Raises Pillow's own errors."""
     _fit_clear_colour(image)
-    image.load()  # a PNG may have its EXIF behind the pixels
+    image.load()  # the EXIF of a PNG may follow the pixels
     turn = _TURNS.get(orientation(image.info.get("exif") or b""))
     image = _to_rgb(image)
     return image if turn is None else image.transpose(turn)
 
 
 def orientation(exif: bytes) -> int:
-    """1 to 8; 1, which is upright, where nothing else can be made out.
+    """Read the orientation, 1 to 8; 1, which is upright, if none can be read.
 
-    All other tags may be as broken as they like, as in browsers; Pillow's reader gives up at them.
+    Other tags may be broken, as in browsers; Pillow's own reader gives up at them.
     """
     tiff = exif.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4], "")
@@ -47,9 +48,9 @@ def orientation(exif: bytes) -> int:
 
 
 def _fit_clear_colour(image: Image.Image) -> None:
-    """Bring the colour that a PNG calls clear to 8 bits; Pillow does so with the pixels alone."""
+    """Bring the transparent colour of a PNG to 8 bits, as Pillow does with the pixels only."""
     clear = image.info.get("transparency")
-    if image.format != "PNG" or clear is None or not image.tile:
+    if not isinstance(image, PngImageFile) or clear is None or not image.tile:
         return
     rawmode = image.tile[0][3]
     if rawmode in _GREYS:
@@ -70,7 +71,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Of 16-bit grey; plain conversion would clip, not scale, and would lose the clear colour."""
+    """Scale 16-bit grey to 8 bits; plain conversion clips it and loses the clear colour."""
     values, clear = np.asarray(image), image.info.get("transparency")
     grey = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
     if clear is not None:
