@@ -1,4 +1,4 @@
-"""What the README shows, run as it stands."""
+"""What README and `docs/` show, run as it stands."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,9 @@ from lora_demo.backbones.weights import VGG19_HUB_FILE
 ROOT = Path(__file__).parents[1]
 COLOURS = {"red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"}  # of Spaces
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-LIBRARY, CLIENT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+API, SERVING = ((ROOT / "docs" / f"{n}.md").read_text(encoding="utf-8") for n in ("api", "serving"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+[LIBRARY], [CLIENT] = (re.findall(r"```python\n(.*?)```", t, re.DOTALL) for t in (README, API))
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +57,7 @@ INTERNAL = {
 
 
 def test_the_limits_are_those_of_the_code():
-    table = README.split("### Limits")[1].split("## ")[0]
+    table = SERVING.split("## Limits")[1].split("## ")[0]
     values = [value for name, value in vars(limits).items() if name.startswith("MAX_")]
     plain = [v // 2**20 if v % 2**20 == 0 else v // 10**6 if v > 10**6 else v for v in values]
 
@@ -65,11 +67,27 @@ def test_the_limits_are_those_of_the_code():
 
 def test_the_commands_are_the_ones_that_exist():
     assert "bash tests/run" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    files = "requirements.txt app.py tests/run tests/space data/make_drawings.py Dockerfile LICENSE"
-    for path in files.split():
+    for path in ["requirements.txt", "app.py", "tests/run", "tests/space", "Dockerfile", "LICENSE"]:
         assert (ROOT / path).is_file()
-    for image in re.findall(r"!\[.*?\]\((.*?)\)", README):
-        assert (ROOT / image).is_file()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_a_page_links_to_or_names_is_there(page):
+    text = page.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", text)
+    paths = re.findall(r"(?:lora_demo|tests|data|docs)/[\w/]+\.\w+", text)
+
+    for path, heading in links:
+        target = (page.parent / path).resolve() if path else page
+        assert target.is_file(), path
+        headings = re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.M) if heading else []
+        assert not heading or heading in [h.lower().replace(" ", "-") for h in headings]
+    for path in paths:
+        assert (ROOT / path).is_file(), path
+
+
+def test_the_readme_is_read_in_three_minutes():
+    assert len(README.split()) <= 900
 
 
 def test_the_front_matter_is_what_spaces_read():

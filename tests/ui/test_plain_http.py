@@ -242,9 +242,9 @@ def test_curl_may_send_in_chunks_and_what_counts_is_the_bytes(
 
 
 @with_curl
-def test_the_curl_lines_of_the_readme_teach_goldfish(own_app, tmp_path):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [lines] = re.findall(r"```bash\n(app=.*?)```", readme, re.DOTALL)
+def test_the_curl_lines_of_the_docs_teach_goldfish(own_app, tmp_path):
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    [lines] = re.findall(r"```bash\n(app=.*?)```", page, re.DOTALL)
     (tmp_path / "data").symlink_to(DATA)
 
     curl = subprocess.run(
