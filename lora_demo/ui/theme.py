@@ -57,6 +57,8 @@ THEME = gr.themes.Base(
     slider_color_dark="#fb923c",
 )
 CSS = Path(__file__).with_name("theme.css").read_text(encoding="utf-8")
+TEMPLATES = Path(__file__).parent / "render" / "templates"
+INTRODUCTION = (TEMPLATES / "introduction.html").read_text(encoding="utf-8")
 SCRIPTS = [Path(__file__).with_name(f"{name}.js") for name in ("trays", "reveal")]
 LAUNCH = {
     "theme": THEME,
@@ -74,29 +76,3 @@ LAUNCH = {
     "strict_cors": True,
     "app_kwargs": DOOR | {"routes": [HEALTH], "middleware": [*DOOR["middleware"], ENGLISH]},
 }
-
-
-INTRODUCTION = """
-<header class="hero">
-  <div>
-    <h1>Teach a frozen network something new</h1>
-    <p>This network knows 1,000 kinds of things. Show it a few pictures, and a small add-on,
-    called <b class="lora">LoRA</b>, learns from them in seconds. The
-    <b class="frozen">network itself stays frozen</b>. Your pictures stay on the computer that
-    runs this page.</p>
-  </div>
-  <svg viewBox="0 0 440 150" role="img"
-    aria-label="A picture goes through the frozen network and through LoRA; the answers are added.">
-    <g class="picture"><rect x="6" y="45" width="60" height="60" rx="10"/>
-      <path d="M18 76c8-14 24-14 32-2l8-8v20l-8-8c-8 12-24 10-32-2z"/></g>
-    <path class="wire" d="M66 75H96V38H122M96 75V118H150M282 38H330V61M254 118H330V91M345 76H366"/>
-    <rect class="frozen-box" x="122" y="12" width="160" height="54" rx="12"/>
-    <text x="202" y="36" text-anchor="middle">network</text>
-    <text class="small" x="202" y="54" text-anchor="middle">frozen ❄</text>
-    <rect class="lora-box" x="150" y="96" width="104" height="44" rx="12"/>
-    <text x="202" y="123" text-anchor="middle">LoRA</text>
-    <circle class="sum" cx="330" cy="76" r="15"/><text x="330" y="82" text-anchor="middle">+</text>
-    <text class="answer" x="372" y="72">new</text><text class="answer" x="372" y="90">answer</text>
-  </svg>
-</header>
-"""

@@ -210,7 +210,7 @@ def test_to_forget_takes_two_acts_by_keyboard_too(page, own):
     expect(thumbnails(page, "pictures")).to_have_count(0)
 
 
-IN_USE = ("#comparison", "#broken", ".saved")  # steps 4, 5 and 7
+IN_USE = ("#comparison", "#broken", "[data-lora]")  # steps 4, 5 and 7
 
 
 def test_a_result_is_of_its_own_lesson(window):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lora_demo.lora.spec import Placement
-from lora_demo.ui.render.notes import bar, note, taught
+from lora_demo.ui.render.notes import note
+from lora_demo.ui.render.templates import render
 
 if TYPE_CHECKING:
     from lora_demo.lora.adapter import Adapter
@@ -13,37 +14,26 @@ if TYPE_CHECKING:
 
 
 def testing_note(held_back: HeldBack) -> str:
-    share = held_back.fold / held_back.folds
-    text = f"Testing it fairly: part {held_back.fold} of {held_back.folds} of the pictures hidden"
-    return note(f"{text}, the others learned again{bar(share)}", "busy")
+    text = (
+        f"Testing it fairly: part {held_back.fold} of {held_back.folds} of the pictures hidden, "
+        "the others learned again"
+    )
+    return note(text, "busy", share=held_back.fold / held_back.folds)
 
 
 def held_back_note(base: Score, adapted: Score) -> str:
-    """The result of the honest test, and what to try where it is poor."""
-    if not adapted.total:
-        return note(
-            "<b>A fair test</b> hides one picture and learns from the others. With one picture it "
-            "cannot be made: add more."
-        )
-    text = (
-        "<b>A fair test:</b> each picture was hidden once, and LoRA learned from the others. "
-        f"It then recognised <b>{adapted}</b> hidden pictures; the network alone {base}. "
-    )
+    """Tell the result of the fair test, and what to try if it is poor."""
     if adapted.correct < 0.6 * adapted.total:
-        text += "It learned these pictures, not the thing: add more, with other backgrounds."
+        advice = "It learned these pictures, not the thing: add more, with other backgrounds."
     elif adapted.correct == adapted.total:
-        text += "It learned the thing, as far as these pictures show it. Try it on harder ones."
+        advice = "It learned the thing, as far as these pictures show it. Try it on harder ones."
     else:
-        text += "Mostly it learned the thing. Add pictures like those that you want it to know."
-    return note(text)
+        advice = "Mostly it learned the thing. Add pictures like those that you want it to know."
+    return render("fair_test", base=base, adapted=adapted, advice=advice)
 
 
 def strength_note(adapter: Adapter) -> str:
-    """Why the dial stands where it stands."""
-    text = f"{taught(adapter.spec)} Its own strength is {adapter.strength:.2f}."
-    if adapter.spec.placement is Placement.GUARDED:
-        text += (
-            " It is found, not chosen: few pictures need more strength, many need less, and what "
-            "the hidden pictures needed counts, too."
-        )
-    return f'<p class="quiet">{text}</p>'
+    """Tell why the dial stands at this strength."""
+    spec = adapter.spec
+    is_found = spec.placement is Placement.GUARDED
+    return render("strength", words=spec.class_names, strength=adapter.strength, is_found=is_found)

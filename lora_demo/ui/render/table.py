@@ -1,24 +1,21 @@
-"""All trainings of one visitor, as a plot and a table. Pure: nothing is done here."""
+"""All trainings of one visitor, as a plot and a table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lora_demo.lora.spec import Placement
-from lora_demo.ui.render.charts import file_size
+from lora_demo.ui.render.amounts import file_size
+from lora_demo.ui.render.charts import Frame
+from lora_demo.ui.render.recipes import RECIPES, Recipe
+from lora_demo.ui.render.templates import render
 
 if TYPE_CHECKING:
     from lora_demo.lab import Result
 
-RECIPES = {
-    Placement.GUARDED: "Keep old knowledge",
-    Placement.HEAD: "Plain LoRA on the last layer",
-    Placement.PIXELS: "As in the article: LoRA on the raw dots of the picture (pixels)",
-    Placement.CLASSIFIER: "All linear layers",
-}
-SHORT = RECIPES | {Placement.HEAD: "Last layer", Placement.PIXELS: "As in the article"}
-PLOT_WIDTH, PLOT_HEIGHT = 560, 320  # SVG units
+FRAME = Frame(560, 320, left=60, top=22, right=538, bottom=274)
+MARGIN, STACKED = 10, 17  # SVG units: inside the frame; between equal points
 COLUMNS = {
     "Recipe": "Where the LoRA sits, and how it is trained.",
     "Rank": "How large the LoRA is. If twice the rank changes nothing in the columns to the right, "
@@ -37,71 +34,54 @@ COLUMNS = {
 }
 
 
+@dataclass(frozen=True)
+class Point:
+    x: float  # SVG units
+    y: float
+    rank: int
+    recipe: Recipe
+
+
 def results_view(results: Sequence[Result]) -> str:
-    """A plot of learned against broken, one point a training, and the table. Rows can be chosen."""
+    """Show what each training learned and broke, as a plot, and as a table of rows to use."""
     if not results:
-        return (
-            '<div class="plot plot-empty">Every training of yours becomes one line of a table '
-            "here, and one point: high is learned, left is nothing broken.</div>"
+        text = (
+            "Every training of yours becomes one line of a table here, and one point: high is "
+            "learned, left is nothing broken."
         )
-    head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS) + "<td></td>"
-    meanings = "".join(f"<dt>{name}</dt><dd>{text}</dd>" for name, text in COLUMNS.items())
-    rows = "".join(_row(number, result) for number, result in enumerate(results))
-    return (
-        f"{_plot(results)}<p>Best is top left: much learned, nothing broken. Click a point, or "
-        "“Use”, to go on with that LoRA in steps 4 and 5.</p>"
-        f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        f"</div><details><summary>What the columns mean</summary><dl>{meanings}</dl></details>"
-    )
+        return render("empty_plot", text=text)
+    rows = [_cells(result) for result in results]
+    return render("results", **vars(FRAME), points=_points(results), columns=COLUMNS, rows=rows)
 
 
-def _row(number: int, result: Result) -> str:
+def _cells(result: Result) -> tuple[object, ...]:
+    """One for each of the columns."""
     spec, broken, classes = result.adapter.spec, result.pictures_broken, result.classes_broken
-    cells = (
-        SHORT[spec.placement],
+    return (
+        RECIPES[spec.placement].short_title,
         spec.rank,
         f"{result.size.trainable_parameters:,}",
         file_size(result.size.file_bytes),
         f"{result.seconds:.2f} s",
         f"{result.final_loss:.3f}",
-        str(result.adapted) if result.adapted.total else "–",
+        result.adapted if result.adapted.total else "–",
         f"{broken.changed} of {broken.total}",
         f"{classes.changed:,} of {classes.total:,}" if classes else "–",
-        f'<button data-row="{number}" aria-label="Use training {number + 1}">Use</button>',
     )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _plot(results: Sequence[Result]) -> str:
-    left, top, right, bottom = 60, 22, PLOT_WIDTH - 22, PLOT_HEIGHT - 46
-    taken: dict[tuple, int] = {}
-    points = []
-    for number, result in enumerate(results):
+def _points(results: Sequence[Result]) -> list[Point]:
+    """Place a point for each training: higher if it learned more, to the right if it broke more."""
+    width = FRAME.right - FRAME.left - 2 * MARGIN
+    height = FRAME.bottom - FRAME.top - 2 * MARGIN
+    points, taken = [], {}
+    for result in results:
         learned = result.adapted.correct / max(result.adapted.total, 1)
         broken = result.pictures_broken.changed / max(result.pictures_broken.total, 1)
         beside = taken[learned, broken] = taken.get((learned, broken), -1) + 1  # equal ones
-        x = left + 10 + broken * (right - left - 20)
-        y = bottom - 10 - learned * (bottom - top - 20) + beside * (17 if learned > 0.5 else -17)
+        stacked = beside * (STACKED if learned > 0.5 else -STACKED)
+        x = FRAME.left + MARGIN + broken * width
+        y = FRAME.bottom - MARGIN - learned * height + stacked
         spec = result.adapter.spec
-        name = f"{SHORT[spec.placement]}, rank {spec.rank}"
-        points.append(
-            f'<g class="point {spec.placement.value}" data-row="{number}"><title>{name}</title>'
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9"/>'
-            f'<text x="{x:.1f}" y="{y + 3.5:.1f}" text-anchor="middle">{spec.rank}</text></g>'
-        )
-    recipes = dict.fromkeys(result.adapter.spec.placement for result in results)
-    legend = "".join(f'<span class="point {p.value}">{SHORT[p]}</span>' for p in recipes)
-    return (
-        f'<figure class="plot results"><svg viewBox="0 0 {PLOT_WIDTH} {PLOT_HEIGHT}" role="img" '
-        f'aria-label="Trainings: learned against broken; the table says the same">'
-        f'<path class="axis" d="M{left} {top}V{bottom}H{right}"/>'
-        f'<text x="{left - 8}" y="{top + 14}" text-anchor="end">all</text>'
-        f'<text x="{left - 8}" y="{bottom - 4}" text-anchor="end">none</text>'
-        f'<text x="{left}" y="{bottom + 20}">nothing broken</text>'
-        f'<text x="{right}" y="{bottom + 20}" text-anchor="end">all of them changed</text>'
-        f'<text x="{left}" y="14">hidden pictures recognised (learned)</text>'
-        f'<text x="{(left + right) / 2}" y="{bottom + 40}" text-anchor="middle">'
-        f"other pictures changed (broken)</text>{''.join(points)}</svg>"
-        f'<figcaption class="legend">{legend}<span>The figure is the rank; equal ones are '
-        "stacked.</span></figcaption></figure>"
-    )
+        points.append(Point(x, y, spec.rank, RECIPES[spec.placement]))
+    return points

@@ -1,4 +1,4 @@
-"""Step 4: any picture, the base model's answer beside base + LoRA's."""
+"""Step 4: the base model's answer to any picture, beside base + LoRA's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ComparisonStep:
         return event.then(_compare, self.inputs, self.card, **QUIET)
 
     def offer_when(self, button: gr.Button, set_names: Sequence[str]) -> None:
-        """A click brings the unseen pictures of those sets, the first of them chosen."""
+        """Bring the unseen pictures of those sets at a click, and choose the first."""
         outputs = [self.tray.gallery, self.chosen]
         offer = partial(_offer, set_names)
         self.compare_after(button.click(offer, self.tray.gallery, outputs, **QUIET))
@@ -103,7 +103,7 @@ def build_comparison(visitor: gr.State, network: gr.State) -> ComparisonStep:
 def _compare(
     path: str | None, session: Session, network: str, strength: float | None = None
 ) -> str:
-    """The strength is by default the LoRA's own."""
+    """Compare the answers, by default at the LoRA's own strength."""
     from lora_demo.serving.tasks import compare_picture
 
     SESSIONS.keep(session)
@@ -121,7 +121,7 @@ def _compare(
 
 
 def _settle(path: str | None, session: Session, network: str) -> tuple:
-    """The dial goes to the LoRA's own strength."""
+    """Set the dial to the LoRA's own strength, and compare."""
     dial = (
         (session.adapter.strength, strength_note(session.adapter))
         if session.adapter
@@ -131,7 +131,7 @@ def _settle(path: str | None, session: Session, network: str) -> tuple:
 
 
 def _offer(set_names: Sequence[str], there: Items | None) -> tuple[Items, str]:
-    """The visitor's own pictures stay, behind ours."""
+    """Put our pictures first; the visitor's own stay behind them."""
     items = [*((path, "new") for path in held_out(set_names)), *_others()]
     own = [item for item in still_here(there or []) if item[1] not in ("new", "other")]
     return [*items, *own], items[0][0]
@@ -142,6 +142,6 @@ def _others() -> Items:
 
 
 def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
-    """Nothing stays selected: a gallery with a selection takes no more pictures."""
+    """Choose it, and select nothing: a gallery with a selection takes no more pictures."""
     with visitor_errors():
         return str(uploaded(items[picked.index][0])), gr.Gallery(selected_index=None)

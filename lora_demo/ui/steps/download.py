@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,22 +11,21 @@ from gradio.events import Dependency
 
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, View, visitor_errors
-from lora_demo.ui.render.charts import file_size
-from lora_demo.ui.render.notes import loaded_note, step, taught
+from lora_demo.ui.render.notes import loaded_note, quiet, saved_line, step
 from lora_demo.ui.steps.return_visit import build_forget
 from lora_demo.ui.uploads import new_folder, uploaded
 
 if TYPE_CHECKING:
     from lora_demo.lora.adapter import Adapter
 
-NOTHING = '<p class="quiet">After a training you can save your LoRA here.</p>'
+NOTHING = quiet("After a training you can save your LoRA here.")
 
 
 @dataclass(frozen=True)
 class DownloadStep:
     load: gr.UploadButton
     loaded: Dependency
-    told: gr.HTML  # what was loaded; untrue once another LoRA is in use
+    told: gr.HTML  # what was loaded; wrong once another LoRA is in use
     view: View
 
 
@@ -48,7 +46,7 @@ def build_download(visitor: gr.State, network: gr.State) -> DownloadStep:
 
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:
-    """Without a name it is called after the taught classes, as in lora-goldfish.safetensors."""
+    """Save it under `name`, by default after the taught classes: lora-goldfish.safetensors."""
     from lora_demo.checkpoints.files import save_adapter
 
     taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
@@ -61,12 +59,12 @@ def _offer(session: Session) -> tuple:
         return None, None, NOTHING
     files = write_adapter(session.adapter), write_adapter(session.adapter, "lora.pth")
     session.own(files, "LoRA")
-    told = f"Your LoRA: {escape(files[0].name)}, {file_size(files[0].stat().st_size)}"
-    return *map(str, files), f'<p class="quiet saved">{told}. {taught(session.adapter.spec)}</p>'
+    line = saved_line(session.adapter.spec, files[0].name, files[0].stat().st_size)
+    return *map(str, files), line
 
 
 def _load(session: Session, path: str, network: str) -> tuple[str, str]:
-    """Onto the base model that the file names; a plain `.pth` goes onto the one in use."""
+    """Load it for the base model that the file names; a plain `.pth`, for the one in use."""
     from lora_demo.checkpoints.files import open_adapter
 
     with visitor_errors():

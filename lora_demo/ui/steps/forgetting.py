@@ -1,4 +1,4 @@
-"""Step 5: what the LoRA broke, and the recipe that would not."""
+"""Step 5: what the LoRA broke, and the recipe that would not have."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, View, visitor_errors
 from lora_demo.ui.render.forgetting import render_forgetting
-from lora_demo.ui.render.notes import note, step, taught
+from lora_demo.ui.render.notes import note, step, taught_line
+from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import unrelated_paths
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings
@@ -19,19 +20,16 @@ from lora_demo.ui.steps.tray import Tray, build_tray
 from lora_demo.ui.steps.undo import CLICK
 from lora_demo.ui.uploads import Items, words_shown
 
-SAFE = (
-    '<button id="safe">Train the same pictures with “Keep old knowledge”, and see both below'
-    "</button>"
-)
+SAFE = render("safe")
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
 
 @dataclass(frozen=True)
 class ForgettingStep:
     tray: Tray  # of the visitor's own pictures that are not to change
-    view: View  # at the LoRA's own strength; the dial moves it from there
+    view: View  # at the LoRA's own strength; the dial changes it
     offer: gr.HTML
-    offer_view: View  # of the recipe that would have been safe
+    offer_view: View  # of the recipe that would be safe
 
 
 def build_forgetting(
@@ -41,7 +39,6 @@ def build_forgetting(
     pictures: Pictures,
     settings: Settings,
 ) -> ForgettingStep:
-    """Build step 5."""
     with gr.Column(elem_classes="card"):
         gr.HTML(
             step(
@@ -80,7 +77,7 @@ def _report(
     own: Items | None,
     strength: float | None = None,
 ) -> tuple[str, str]:
-    """Over the fixed pictures and the visitor's own; at the LoRA's own strength by default."""
+    """Test our pictures and the visitor's own, by default at the LoRA's own strength."""
     from lora_demo.serving.tasks import measure_forgetting
 
     adapter = session.adapter
@@ -92,13 +89,11 @@ def _report(
         guarded = adapter.spec.placement is Placement.GUARDED
         report = render_forgetting(damage, unrelated, guarded)
     session.harm = not guarded and not damage.is_none
-    return f'<p class="quiet">{taught(adapter.spec)}</p>{report}', *_offer(
-        session, items, class_name
-    )
+    return taught_line(adapter.spec) + report, *_offer(session, items, class_name)
 
 
 def _offer(session: Session, items: Items | None, class_name: str | None) -> tuple[str]:
-    """The same lesson with the safe recipe, where it is needed and can be given at once."""
+    """Offer the same lesson with the safe recipe, if it is needed and can begin at once."""
     under_way = session.lesson_job and not session.lesson_job.done.is_set()
     if not session.adapter or not session.harm or under_way:
         return ("",)

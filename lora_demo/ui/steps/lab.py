@@ -17,8 +17,10 @@ from lora_demo.serving.runs import Lab
 from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET, View, draw_after, reveal_on
 from lora_demo.ui.render.jobs import STOPPING, UNLIMITED, cut_short_note, failed_note, waiting_note
-from lora_demo.ui.render.notes import bar, note, problem, progress_note, step
-from lora_demo.ui.render.table import SHORT, results_view
+from lora_demo.ui.render.notes import bar, problem, progress_note, step
+from lora_demo.ui.render.notes import html_note as note
+from lora_demo.ui.render.recipes import SHORT
+from lora_demo.ui.render.table import results_view
 from lora_demo.ui.samples import flatten, unrelated_paths
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings, recipes

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import escape
 
 import gradio as gr
 from gradio.events import Dependency
@@ -15,6 +14,7 @@ from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, throttle
 from lora_demo.ui.render.notes import download_note, problem
+from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import flatten, unrelated_paths
 
 
@@ -26,7 +26,7 @@ class Network:
     outputs: list[gr.components.Component]
 
     def find_after(self, event: Dependency, visitor: gr.State) -> None:
-        """The one that the visitor had; at first VGG-19 where its weights are here."""
+        """Choose the network that the visitor had; at first VGG-19, if its weights are here."""
 
         def find(session: Session) -> tuple:
             return *_choose(session.page.get(self.in_use, "vgg19"))[:3], ""
@@ -38,7 +38,7 @@ class Network:
 def build_network() -> Network:
     in_use = gr.State(BUILT_IN)
     with gr.Column(elem_classes="card network"):
-        line = gr.HTML(_getting_ready(), elem_id="network-line")
+        line = gr.HTML(_network_line(None), elem_id="network-line")
         with gr.Accordion("Choose another network", open=False):
             wish = gr.Radio(
                 [(f"{row.title}, {row.about}", name) for name, row in BASE_MODELS.items()],
@@ -60,18 +60,18 @@ def build_network() -> Network:
 
 
 def get_ready() -> None:
-    """Whatever the first visitor would wait for: it takes seconds, and is done behind the page."""
+    """Do what the first visitor would wait for; it takes seconds, while the page is served."""
     from lora_demo.serving.tasks import warm_up
 
     QUEUE.run_on_all(warm_up, _choose("vgg19")[0], flatten(unrelated_paths(())))
 
 
 def _choose(name: str) -> tuple:
-    """Take that network if it can be loaded, else the built-in one, and say why."""
+    """Take that network if it can be loaded; otherwise take the built-in one, and say why."""
     try:
         load_model(name)
     except WeightsError as error:
-        named = VGG19_VARIABLE in os.environ  # then another download would not be looked at
+        named = VGG19_VARIABLE in os.environ  # then a download would not be used
         return BUILT_IN, BUILT_IN, gr.update(visible=not named, interactive=True), problem(error)
     return name, name, gr.update(visible=False) if name == "vgg19" else gr.skip(), ""
 
@@ -82,7 +82,7 @@ def _show(name: str) -> tuple[str, str]:
 
 def _download() -> Iterator[tuple]:
     unchanged = gr.skip(), gr.skip()
-    already_here = _choose("vgg19")  # another visitor may have fetched it meanwhile
+    already_here = _choose("vgg19")  # another visitor may have downloaded it meanwhile
     try:
         for progress in throttle(download_vgg19()) if already_here[-1] else ():
             yield *unchanged, gr.update(interactive=False), download_note(progress)
@@ -91,15 +91,5 @@ def _download() -> Iterator[tuple]:
         yield *unchanged, gr.update(interactive=True), problem(error)
 
 
-def _getting_ready() -> str:
-    return (
-        '<p class="network-line" role="status"><b class="lora">Getting ready …</b> The network is '
-        "being loaded; that takes a few seconds.</p>"
-    )
-
-
-def _network_line(model: FrozenModel) -> str:
-    return (
-        f'<p class="network-line">You teach <b>{escape(model.title)}</b>: '
-        f"{model.parameter_count:,} numbers, all of them frozen.</p>"
-    )
+def _network_line(model: FrozenModel | None) -> str:
+    return render("network_line", model=model)

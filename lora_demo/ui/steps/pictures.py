@@ -1,4 +1,4 @@
-"""Steps 1 and 2: the pictures to learn from, and the class that they show."""
+"""Steps 1 and 2: the pictures to learn from, and the word for what they show."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ class Pictures:
     class_name: gr.HTML  # its value is the word
     sets: dict[str, gr.Button]  # by folder in data/
     everything: gr.Button  # all the sets
-    loads: list[Dependency]  # a gallery that was empty does not say that it changed
+    loads: list[Dependency]  # needed because a gallery that was empty does not report a change
     undo: View  # the line that offers what was there before
 
     @property
     def gallery(self) -> gr.Gallery:
-        """A caption is the picture's own class, if it has one."""
+        """The pictures; a caption is the picture's own class, if it has one."""
         return self.tray.gallery
 
 
@@ -56,7 +56,7 @@ def build_pictures(visitor: gr.State) -> Pictures:
     chosen = [tray.gallery, class_name]
 
     def load(read: Callable, session: Session, *replaced: object) -> tuple:
-        """Values of gallery, word, the line that offers what was there before, what was refused."""
+        """Return values of gallery, word, undo line and refusals."""
         loaded = read()
         set_aside(tray.gallery, session, *replaced)
         return *loaded, undo_line(session), ""

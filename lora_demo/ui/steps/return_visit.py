@@ -1,4 +1,4 @@
-"""After a reload the work comes back; and when it is to be forgotten, it goes, at once."""
+"""After a reload the visitor's work comes back; when it is to be forgotten, it goes at once."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.jobs import UNLIMITED
-from lora_demo.ui.render.notes import note
+from lora_demo.ui.render.notes import note, quiet
+from lora_demo.ui.render.templates import render
 from lora_demo.ui.uploads import uploaded, uploads_among
 
-# The secret lies in the tab, not in the browser: the next one at a shared computer opens another.
-# Two tabs are two visitors.
+# The secret is in the tab, not in the browser: two tabs are two visitors, and so is whoever uses a
+# shared computer next.
 KEY = "lora-demo"
 FORGOTTEN = "forgotten"
-ANSWER_MS = 250  # that other tabs have to say that the secret is theirs
+ANSWER_MS = 250  # in which another tab can say that the secret is its own
 SCRIPT = Path(__file__).with_name("tab.js").read_text(encoding="utf-8")
 READ = f"() => ({SCRIPT})('{KEY}', '{FORGOTTEN}', {ANSWER_MS})"
 WRITE = f"(secret) => {{ try {{ sessionStorage.setItem('{KEY}', secret) }} catch {{}} }}"
-# Later, as a reload in the middle of an event would end as an error in the console.
+# The delay: a reload in the middle of an event would end as an error in the console.
 LEAVE = f"() => {{ ({WRITE})('{FORGOTTEN}'); setTimeout(() => location.reload(), 200) }}"
 
 
 def build_welcome() -> tuple[gr.HTML, gr.Textbox]:
-    """Where a visitor who comes back is greeted, and where the page puts the secret."""
+    """Make the line that greets a visitor who comes back, and the place of the secret."""
     return gr.HTML(elem_id="greeting"), gr.Textbox(visible=False)
 
 
@@ -41,7 +42,7 @@ def welcome_back(
     kept: Sequence[gr.components.Component],
     current: dict[str, gr.State],
 ) -> Dependency:
-    """Brings back the values of the components `kept`, and the jobs, by the visitor's attribute."""
+    """Bring back the values of `kept`, and of `current`, by name of the session's attribute."""
 
     def on_load(sent: str | None) -> dict:
         session = SESSIONS.find(sent)
@@ -57,27 +58,26 @@ def welcome_back(
 
 
 def leave_after(notes: Sequence[gr.HTML], acts: Sequence[Callable]) -> None:
-    """Empty what is untrue after any of these acts; in the browser, at no cost to the server."""
+    """Empty the notes that any of these acts makes untrue; the browser does it, not the server."""
     empty = [""] * len(notes)
     gr.on(acts, None, None, list(notes), js=f"() => {empty}", queue=False, **QUIET)
 
 
 def keep_after(event: Callable, visitor: gr.State, component: gr.components.Component) -> None:
-    """The value is kept from then on, for after a reload."""
+    """Keep the value after each such event, so that it comes back after a reload."""
     event(partial(keep, component), [visitor, component], queue=False, **QUIET)
 
 
 def build_forget(visitor: gr.State) -> None:
-    """Two acts, so that no slip deletes anything: open it, and press the button inside."""
+    """Ask for two acts, so that no slip deletes anything: open it, and press the button inside."""
     gr.HTML(
-        '<p class="quiet">For an hour your work comes back when you reload the page, in this '
-        "browser tab alone.</p>"
+        quiet(
+            "For an hour your work comes back when you reload the page, but only in this "
+            "browser tab."
+        )
     )
     with gr.Accordion("Forget my pictures", open=False, elem_id="forget-all"):
-        gr.HTML(
-            "<p>This deletes all of your work at once, here and on disk: pictures, LoRAs and "
-            "results. It cannot be undone. Save your LoRA first if you want to keep it.</p>"
-        )
+        gr.HTML(render("forget_warning"))
         forget = gr.Button("Delete everything now", variant="stop", elem_id="forget")
     forget.click(SESSIONS.forget, visitor, None, **QUIET).then(None, None, None, js=LEAVE)
 
@@ -97,10 +97,8 @@ def greeting_note(sent: str | None, session: Session) -> str:
     ]
     if not here and not session.jobs:
         return ""
-    text = "<b>Welcome back.</b>" + bool(here) * f" Here again: {', '.join(here)}."
-    if any(not job.done.is_set() for job in session.jobs):
-        text += " What you had started went on meanwhile, and still does."
-    return note(text, "good")
+    going_on = any(not job.done.is_set() for job in session.jobs)
+    return render("greeting", here=here, going_on=going_on)
 
 
 def keep(component: gr.components.Component, session: Session, value: object) -> None:
@@ -111,7 +109,7 @@ def keep(component: gr.components.Component, session: Session, value: object) ->
 
 
 def still_here(value: object) -> object:
-    """Of a gallery, the pictures that are still on disk."""
+    """Return the value; of a gallery, only the pictures that are still on disk."""
     return [item for item in value if _is_uploaded(item[0])] if isinstance(value, list) else value
 
 

@@ -18,7 +18,7 @@ from lora_demo.lora.spec import (
 )
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.charts import size_card
-from lora_demo.ui.render.table import RECIPES
+from lora_demo.ui.render.recipes import RECIPES
 
 DEFAULT_SPEC = AdapterSpec(BUILT_IN, Placement.GUARDED)
 OWN_SETTINGS = DEFAULT_SETTINGS[DEFAULT_SPEC.placement]
@@ -28,7 +28,7 @@ USE_OWN = f"(placement) => ({json.dumps(_COURSES)})[placement]"
 
 @dataclass(frozen=True)
 class Settings:
-    """The dials, and what handlers make of their values (by component)."""
+    """The dials, and what handlers make of their values (a dictionary by component)."""
 
     rank: gr.Slider
     placement: gr.Radio
@@ -52,12 +52,15 @@ class Settings:
         return TrainingSettings(values[self.epochs], values[self.learning_rate])
 
     def use_own_after(self, event: Callable) -> Dependency:
-        """Set `course` to the placement's own, in the browser, before a quick click on Train."""
+        """Set `course` to the placement's own, in the browser, so before a quick click on Train."""
         return event(None, self.placement, self.course, js=USE_OWN, **QUIET)
 
 
 def recipes(model_name: str) -> list[Placement]:
-    """The quickest first; with one linear layer "all of them" is the last one."""
+    """List the recipes of that model, the quickest first.
+
+    With only one linear layer, "all of them" would be the recipe of the last one.
+    """
     several = BASE_MODELS[model_name].linear_layers > 1
     return [p for p in RECIPES if p is not Placement.CLASSIFIER or several]
 
@@ -69,7 +72,7 @@ def build_settings(network: gr.State) -> Settings:
         DEFAULT_SPEC.rank,
         step=1,
         label="Size of the LoRA (rank)",
-        info="How many numbers may learn. Move it and watch them below.",
+        info="How many numbers may learn. Move it, and see how many below.",
         elem_id="rank",
     )
     size = gr.HTML(elem_id="size")
@@ -78,7 +81,7 @@ def build_settings(network: gr.State) -> Settings:
             _choices(DEFAULT_SPEC.model_name),
             value=DEFAULT_SPEC.placement.value,
             label="Recipe",
-            info="“Keep old knowledge” changes the taught answers alone, and only for what sets "
+            info="“Keep old knowledge” changes only the taught answers, and only for what sets "
             "your pictures apart from everything else.",
             elem_id="placement",
         )
@@ -105,7 +108,7 @@ def build_settings(network: gr.State) -> Settings:
             info="Where the dice start. The same seed gives the same result.",
             elem_id="seed",
         )
-    # without triggers: when the page opens, and when one of the inputs changes
+    # without triggers, it runs when the page opens and when an input changes
     gr.on(None, _size, [network, placement, rank], size, queue=False, **QUIET)
     settings = Settings(rank, placement, seed, epochs, learning_rate)
     settings.use_own_after(placement.input)
@@ -114,7 +117,7 @@ def build_settings(network: gr.State) -> Settings:
 
 
 def _choices(model_name: str) -> list[tuple[str, str]]:
-    return [(RECIPES[placement], placement.value) for placement in recipes(model_name)]
+    return [(RECIPES[placement].title, placement.value) for placement in recipes(model_name)]
 
 
 def _offer(model_name: str, placement: str) -> dict:

@@ -16,47 +16,30 @@ from lora_demo.limits import MAX_PICTURE_BYTES, MAX_PICTURES
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, visitor_errors
 from lora_demo.ui.render.notes import refused_note
+from lora_demo.ui.render.templates import render
 from lora_demo.ui.steps.return_visit import still_here
 from lora_demo.ui.uploads import Items, uploaded, uploads_among
 
-# of one tray; what all of them share lies in the head of the page, in trays.js
+# of one tray; what all trays share is in trays.js, in the head of the page
 SCRIPT = Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
 ACCEPT = "image/*,.heic,.heif,.avif,.dib,.pjpeg,.jfif"  # what the file dialog shows at first
-DOOR = f"""
-<div class="door" data-most-bytes="{MAX_PICTURE_BYTES}">
-  <p class="door-hint">Drop pictures or a folder here, or:</p>
-  <div class="door-ways">
-    <button type="button" class="door-add">Add pictures</button>
-    <button type="button" class="door-camera">Camera</button>
-    <button type="button" class="door-paste">Paste</button>
-  </div>
-  <input type="file" multiple hidden aria-label="Picture files" accept="{ACCEPT}">
-  <div class="camera" hidden>
-    <video playsinline muted aria-label="What the camera sees"></video>
-    <div class="door-ways">
-      <button type="button" class="shoot">Take the picture</button>
-      <button type="button" class="close">Close the camera</button>
-    </div>
-  </div>
-  <div class="door-status" role="status"></div>
-</div>
-"""
+DOOR = render("door", most_bytes=MAX_PICTURE_BYTES, accept=ACCEPT)
 
 
 @dataclass(frozen=True)
 class Tray:
     gallery: gr.Gallery
-    refused: gr.HTML  # what is said of pictures that came last and could not be read
-    arrived: Dependency  # follows each arrival of pictures; the gallery has them then
+    refused: gr.HTML  # names the newest pictures that could not be read
+    arrived: Dependency  # follows each arrival of pictures, once the gallery has them
 
 
 def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) -> gr.Gallery:
-    """Make a gallery, to be rendered by `build_tray`; handlers get (path, caption) pairs."""
+    """Make a gallery that `build_tray` renders; handlers get (path, caption) pairs."""
     return gr.Gallery(
         value,
         label=label,
         show_label=False,
-        type="filepath",  # and no `file_types`: Gradio would refuse by name what we can read
+        type="filepath",  # no `file_types`: Gradio would refuse by name what we can read
         interactive=True,
         columns=5,
         height="auto",
@@ -70,9 +53,9 @@ def build_gallery(elem_id: str, label: str, value: Items | None = None, **more) 
 
 
 def build_tray(gallery: gr.Gallery, visitor: gr.State, newest: gr.State | None = None) -> Tray:
-    """Render the gallery below its door; whatever comes in is read before it is shown.
+    """Render the gallery below its door; every picture is read before it is shown.
 
-    `newest` is the path of the picture that arrived last, if it can be read.
+    `newest` holds the path of the readable picture that arrived last.
     """
     with gr.Column(elem_classes="tray", elem_id=f"{gallery.elem_id}-tray"):
         door = gr.HTML("", html_template=DOOR, js_on_load=SCRIPT, apply_default_css=False)
@@ -81,20 +64,18 @@ def build_tray(gallery: gr.Gallery, visitor: gr.State, newest: gr.State | None =
     newest = newest or gr.State(None)
     outputs = [gallery, newest, refused, door]
     arrived = door.arrive(take_in, [visitor, gallery, newest], outputs, **QUIET)
-    arrived.failure(_answer, None, door, **QUIET)  # so that the door does not wait for ever
+    arrived.failure(_answer, None, door, **QUIET)  # or the door would wait for ever
     return Tray(gallery, refused, arrived)
 
 
 def take_in(
     session: Session, items: Items | None, newest: str | None, sent: gr.EventData
 ) -> tuple[Items, str | None, str, str]:
-    """Add what can be read to the gallery, name what cannot, and answer the door."""
+    """Add the readable pictures to the gallery, name the others, and answer the door."""
     items, bad = still_here(items or []), []  # Gradio would copy whatever file a client names
     with visitor_errors():
         paths = _paths(sent)
-    session.own(
-        uploads_among(paths)
-    )  # what is refused, or shown as a copy, is to be forgotten, too
+    session.own(uploads_among(paths))  # so that refused files and originals are forgotten, too
     for path in paths:
         try:
             newest = _readable(uploaded(path))
@@ -115,7 +96,7 @@ def _paths(sent: gr.EventData) -> Sequence[object]:
 
 
 def _readable(file: Path) -> str:
-    """Return the file, or in its place a copy that every browser shows. Raises `ImageError`."""
+    """Return the file, or a copy if not every browser shows it. Raises `ImageError`."""
     copy = browser_copy(file)
     if copy is None:
         return str(file)
@@ -126,5 +107,5 @@ def _readable(file: Path) -> str:
 
 
 def _answer() -> str:
-    """Return a value that was never there before: the door sees that it changed."""
+    """Return a new value each time, so that the door sees a change."""
     return secrets.token_hex(8)

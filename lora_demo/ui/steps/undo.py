@@ -1,4 +1,4 @@
-"""What was in step 1 before a click replaced it or took it out; one click brings it back."""
+"""What a click replaced in step 1, or took out of it; another click brings it back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from gradio.events import Dependency
 
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET
-from lora_demo.ui.render.notes import count, note
+from lora_demo.ui.render.amounts import counted
+from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import sample_words
 from lora_demo.ui.steps.return_visit import keep, still_here
 from lora_demo.ui.uploads import Items
@@ -25,60 +26,62 @@ CLICK = (
 class SetAside:
     items: Items
     word: str | None
-    told: str  # what became of them
+    told: str  # what happened to them
 
 
 def build_undo() -> gr.HTML:
-    """The line that says what is gone, with the button that brings it back."""
+    """Make the line that says what is gone, with the button that brings it back."""
     return gr.HTML(js_on_load=CLICK, elem_id="undo")
 
 
 def undo_line(session: Session) -> str:
     if not session.set_aside:
         return ""
-    return note(f"{session.set_aside[-1].told} <button>Bring them back</button>", "warn")
+    return render("undo", told=session.set_aside[-1].told)
 
 
 def undo_when(
     line: gr.HTML, visitor: gr.State, gallery: gr.Gallery, word: gr.components.Component
 ) -> Dependency:
-    """Connect the line; returns what follows a click on its button."""
+    """Connect the line; return what follows a click on its button."""
     inputs = [visitor, gallery, word]
     gallery.change(partial(notice, gallery), inputs, line, queue=False, **QUIET)
     return line.click(partial(bring_back, gallery), inputs, [gallery, word, line], **QUIET)
 
 
 def set_aside(gallery: gr.Gallery, session: Session, items: Items | None, word: str | None) -> None:
-    """Set the visitor's own work aside, before something else takes its place."""
+    """Set the visitor's own pictures aside before others replace them."""
     if _is_own(items, word):
-        _put(session, items, word, f"Your {count(len(items), 'picture')} were replaced.")
+        _put(session, items, word, f"Your {counted(len(items), 'picture')} were replaced.")
     session.page.pop(gallery, None)  # so that the change which follows does not count as a removal
 
 
 def notice(
     gallery: gr.Gallery, session: Session, items: Items | None, word: str | None
 ) -> str | dict:
-    """Keep what is there now, and set aside what was, where own pictures were taken out."""
+    """Keep what is there now; if own pictures were taken out, set aside what was there."""
     before, now = session.page.get(gallery) or [], {path for path, _ in items or ()}
     gone = [item for item in before if item[0] not in now]
     taken_out = now <= {path for path, _ in before} and _is_own(gone, word)
     if taken_out:
-        _put(session, before, word, f"You took {count(len(gone), 'picture')} out.")
+        _put(session, before, word, f"You took {counted(len(gone), 'picture')} out.")
     keep(gallery, session, items)
-    return undo_line(session) if taken_out else gr.skip()  # not late, over a newer line
+    return (
+        undo_line(session) if taken_out else gr.skip()
+    )  # a late answer must not hide a newer line
 
 
 def bring_back(
     gallery: gr.Gallery, session: Session, items: Items | None, word: str | None
 ) -> tuple:
-    """Values of gallery, word and line. What is there now is set aside in its turn, at the end."""
-    if not session.set_aside:  # brought back in another window of time: a click came twice
+    """Return values of gallery, word and line; what is there now becomes the oldest set aside."""
+    if not session.set_aside:  # the button was clicked twice
         return still_here(items or []), word, ""
     *others, back = session.set_aside
     restored = still_here(back.items)
     added = [item for item in items or () if item not in restored]
     if _is_own(added, None):
-        now = SetAside(items, word, f"Your {count(len(items), 'picture')} were replaced.")
+        now = SetAside(items, word, f"Your {counted(len(items), 'picture')} were replaced.")
         others = [now, *others]
     session.set_aside = others
     session.page.pop(gallery, None)
@@ -86,13 +89,13 @@ def bring_back(
 
 
 def _put(session: Session, items: Items, word: str | None, told: str) -> None:
-    """Once: Gradio tells a removal more than once."""
+    """Set them aside once, though Gradio reports a removal more than once."""
     others = [kept for kept in session.set_aside if (kept.items, kept.word) != (items, word)]
     session.set_aside = [*others, SetAside(items, word, told)][-MOST:]
 
 
 def _is_own(items: Items | None, word: str | None) -> bool:
-    """Whether there is a picture, or a word for one, that is not of our sets."""
+    """Tell if any picture, or the word for one, is not from our sets."""
     if not items:
         return False
     ours = sample_words()
