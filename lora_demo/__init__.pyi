@@ -26,6 +26,10 @@ from .images.folders import (
     read_class_folder as read_class_folder,
     read_class_folders as read_class_folders,
 )
+from .backbones.examples import (
+    ReadingProgress as ReadingProgress,
+    read_examples as read_examples,
+)
 from .backbones.features import (
     Features as Features,
     FeatureSet as FeatureSet,
@@ -42,20 +46,23 @@ from .class_names import (
 from .spelling import tidy as tidy
 
 # LoRA: what to train, training, strength
+from .lora.recipes import (
+    RECIPES as RECIPES,
+    Placement as Placement,
+    Recipe as Recipe,
+    TrainingSettings as TrainingSettings,
+)
 from .lora.spec import (
-    DEFAULT_SETTINGS as DEFAULT_SETTINGS,
     RANKS as RANKS,
     AdapterSpec as AdapterSpec,
-    Placement as Placement,
     Size as Size,
-    TrainingSettings as TrainingSettings,
     adapter_size as adapter_size,
 )
 from .lora.adapter import (
     Adapter as Adapter,
     Lora as Lora,
-    new_adapter as new_adapter,
 )
+from .lora.methods import new_adapter as new_adapter
 from .lora.fitting import (
     FitProgress as FitProgress,
     LossPoint as LossPoint,
@@ -65,20 +72,18 @@ from .lora.fitting import (
 
 # What it learned, and what it broke
 from .lora.evaluation import (
+    Broken as Broken,
     Change as Change,
     Comparison as Comparison,
     Prediction as Prediction,
+    class_prototypes as class_prototypes,
     compare as compare,
+    count_broken as count_broken,
 )
 from .lora.cross_validation import (
     HeldBack as HeldBack,
     Score as Score,
     leave_one_out as leave_one_out,
-)
-from .lora.forgetting import (
-    Broken as Broken,
-    class_prototypes as class_prototypes,
-    count_broken as count_broken,
 )
 from .lab import (
     Result as Result,

@@ -68,14 +68,15 @@ def known_words(names: Sequence[str], categories: tuple[str, ...]) -> tuple[str,
     new_words = tuple(name for name in names if name not in categories)
     if len(new_words) > MAX_NEW_WORDS:
         raise LoraDemoError(f"{len(new_words):,} new words are too many: {MAX_NEW_WORDS} at most.")
-    seen: set[str] = {seen_of(category) for category in categories} if new_words else set()
+    known, seen = _by_sight(categories), set()
     for word in new_words:
-        if not is_word(word) or tidy(word) != word or seen_of(word) in seen:
+        looks = seen_of(word)
+        if not is_word(word) or tidy(word) != word or looks in known or looks in seen:
             raise LoraDemoError(
                 f"“{shorten(word)}” cannot be a new word. Use up to 40 letters, figures and "
                 "spaces, and no word that is there already."
             )
-        seen.add(seen_of(word))
+        seen.add(looks)
     return categories + new_words
 
 

@@ -9,9 +9,10 @@ from lora_demo.backbones.features import Features, FeatureSet
 from lora_demo.backbones.models import FrozenModel
 from lora_demo.lora.adapter import Adapter
 from lora_demo.lora.cross_validation import HeldBack, Score, leave_one_out
+from lora_demo.lora.evaluation import Broken, count_broken, count_classes_broken
 from lora_demo.lora.fitting import FitProgress, fit
-from lora_demo.lora.forgetting import Broken, count_broken, count_classes_broken
-from lora_demo.lora.spec import RANKS, AdapterSpec, Placement, Size, adapter_size
+from lora_demo.lora.recipes import Placement
+from lora_demo.lora.spec import RANKS, AdapterSpec, Size, adapter_size
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,24 @@ class Result:
 
 
 def judge(
-    model: FrozenModel, trained: FitProgress, unrelated: Iterable[Features]
+    model: FrozenModel,
+    features: FeatureSet,
+    trained: FitProgress,
+    unrelated: Iterable[Features],
 ) -> Iterator[HeldBack | Result]:
-    """Leave-one-out, which sets the strength, then what broke: at last the result."""
-    adapter, features = trained.adapter, trained.features
+    """Test fairly, which finds the strength, then count what broke; yield the result at last."""
+    adapter = trained.adapter
     base = adapted = Score(0, 0)
     for held_back in leave_one_out(model, features, trained.spec, trained.settings):
         yield held_back
         base, adapted = held_back.base, held_back.adapted
-        adapter.set_strength(held_back.strength)
+    if adapted.total:
+        adapter = adapter.at_strength(held_back.strength)
+    pictures = len(features.labels)
     yield Result(
         adapter,
-        len(features.labels),
-        adapter_size(adapter.spec, model, len(features.labels)),
+        pictures,
+        adapter_size(adapter.spec, model, pictures),
         trained.points[-1].seconds,
         trained.points[-1].loss,
         base,
@@ -78,7 +84,7 @@ def sweep(
     for spec in specs:
         for progress in fit(model, features, spec):
             yield progress
-        yield from judge(model, progress, unrelated)
+        yield from judge(model, features, progress, unrelated)
 
 
 def to_csv(results: Sequence[Result]) -> str:

@@ -28,7 +28,7 @@ from lora_demo import AdapterSpec, LoraDemoError, load_adapter, load_model, save
 from lora_demo.checkpoints.untrusted import MAX_NUMBER
 from lora_demo.images.reading import decode_image
 from lora_demo.limits import MAX_PIXELS
-from lora_demo.lora.adapter import new_adapter
+from lora_demo.lora.methods import new_adapter
 from tests.support import hostile_heic
 from tests.support.mutations import mutate
 

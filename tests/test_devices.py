@@ -21,18 +21,19 @@ from lora_demo import (
     Placement,
     TrainingSettings,
     compare,
+    fit,
     judge,
     load_adapter,
     load_model,
     new_adapter,
     read_class_folder,
+    read_examples,
     read_feature_set,
     read_features,
     save_adapter,
-    train,
 )
 from lora_demo.backbones.weights import find_efficientnet_lite
-from lora_demo.lora.forgetting import class_prototypes
+from lora_demo.lora.evaluation import class_prototypes
 from tests.conftest import DATA
 from tests.support.played_gpu import GPU, PlayedGpu, WrongDeviceError
 
@@ -107,8 +108,9 @@ def do_all(
     model: FrozenModel, pictures: list[LabelledImage], spec: AdapterSpec, folder: Path
 ) -> dict[str, object]:
     """Reads, trains, judges, saves, loads and compares: what comes out, without a tensor."""
-    *_, trained = train(model, pictures, spec, TrainingSettings(1))
-    *_, result = judge(model, trained, [trained.features])
+    *_, reading = read_examples(model, pictures, spec.class_names)
+    *_, trained = fit(model, reading.features, spec, TrainingSettings(1))
+    *_, result = judge(model, reading.features, trained, [reading.features])
     paths = [save_adapter(result.adapter, folder / f"lora{s}") for s in (".pth", ".safetensors")]
     one = read_features(model, pictures[0].path)
     compared = [compare(model, one, load_adapter(path, model), strength=1.0) for path in paths]

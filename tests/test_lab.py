@@ -17,7 +17,7 @@ from lora_demo import (
     variants,
 )
 from lora_demo.lab import Result, to_csv
-from lora_demo.lora.forgetting import count_classes_broken
+from lora_demo.lora.evaluation import count_classes_broken
 from lora_demo.serving.tasks import read_unrelated
 from lora_demo.ui import get_ready
 from lora_demo.ui import samples as samples_room
@@ -74,7 +74,7 @@ def test_a_row_equals_a_single_run(model, features, unrelated, spec, results, ro
         model.name, PLACEMENTS[row // 2], RANKS[row % 2], spec.seed, spec.class_names
     )
     *_, progress = fit(model, features, asked)
-    *_, single = judge(model, progress, unrelated)
+    *_, single = judge(model, features, progress, unrelated)
 
     assert figures(single) == figures(results[row])
     assert single.adapter.spec == results[row].adapter.spec
@@ -128,7 +128,7 @@ def test_the_head_recognises_every_prototype_with_certainty(request, fixture):
 def test_guarded_learns_at_most_one_number_a_picture(model, features, unrelated):
     spec = AdapterSpec(model.name, Placement.GUARDED, 32, class_names=("goldfish",))
     *_, progress = fit(model, features, spec)
-    *_, result = judge(model, progress, [])
+    *_, result = judge(model, features, progress, [])
 
     assert result.size.trainable_parameters == progress.adapter.lora.A.any(0).sum() == 5
 

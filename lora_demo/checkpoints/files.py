@@ -14,8 +14,10 @@ from lora_demo.checkpoints.untrusted import read_pth, read_safetensors
 from lora_demo.class_names import known_words
 from lora_demo.errors import AdapterFileError, LoraDemoError, WeightsError, shorten
 from lora_demo.limits import MAX_LORA_BYTES, MAX_NEW_WORDS, MAX_RANK
-from lora_demo.lora.adapter import Adapter, new_adapter
-from lora_demo.lora.spec import AdapterSpec, Placement, lora_shapes
+from lora_demo.lora.adapter import Adapter
+from lora_demo.lora.methods import new_adapter
+from lora_demo.lora.recipes import RECIPES, Placement
+from lora_demo.lora.spec import AdapterSpec
 
 METADATA_KEY = "lora_demo.spec"
 
@@ -84,7 +86,7 @@ def _to_adapter(
     except LoraDemoError as error:
         raise AdapterFileError(f"“{path.name}” was taught what is no word. {error}") from error
     expected = {}
-    for number, (m, n) in enumerate(lora_shapes(spec.placement, model, outputs)):
+    for number, (m, n) in enumerate(spec.recipe.shapes(model, outputs)):
         expected |= {f"{number}.A": (m, spec.rank), f"{number}.B": (spec.rank, n)}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != expected:
@@ -127,7 +129,7 @@ def _to_spec(values: dict[str, Any]) -> AdapterSpec:
 def _guess_spec(path: Path, tensors: dict[str, Tensor], model: FrozenModel) -> AdapterSpec:
     # `head` and `guarded` compute the same, so the first of them will do
     known = len(model.categories)
-    shapes = {lora_shapes(p, model, known)[0][0]: p for p in reversed(Placement)}
+    shapes = {RECIPES[p].shapes(model, known)[0][0]: p for p in reversed(Placement)}
     first, last = (tensors.get(n, torch.empty(0)) for n in ("0.A", f"{len(tensors) // 2 - 1}.B"))
     rows, rank = (*first.shape, 0, 0)[:2]
     if rows not in shapes or not 1 <= rank <= MAX_RANK:

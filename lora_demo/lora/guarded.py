@@ -1,19 +1,26 @@
-"""The guarded head in closed form: where examples answer and what is known already does not."""
+"""The guarded head: A in closed form, so that only what sets the examples apart is answered."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import median
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lora_demo.limits import MAX_STRENGTH
+from lora_demo.backbones.features import FeatureSet
+from lora_demo.backbones.models import FrozenModel
+from lora_demo.lora.adapter import NEW_WORD_LOGIT, Adapter, Lora, pad_logits
+from lora_demo.lora.logistic import FIT_STRENGTH, TaughtLogits, train_columns
+from lora_demo.lora.recipes import TrainingSettings
+from lora_demo.lora.spec import AdapterSpec
+from lora_demo.lora.strength import guarded_strength, needed_strengths
 
-FIT_STRENGTH = 0.5  # fitted at less than 1, so that pictures it has not seen are answered, too
 REACH_NATS = 8.0  # known classes lie up to so far behind the first answer, new words up to 50
-MIN_STRENGTH = 0.5  # of the automatic one, which stays within the dial
 DUPLICATE = 1e-4  # relative singular values below are no directions of their own
+PICTURES_AT_ONCE = 500  # in trainings that go side by side; more would be a long silence
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Guarded:
 
     @staticmethod
     @torch.no_grad()
-    def of(x: Tensor, weight: Tensor, logits: Tensor, labels: Tensor) -> "Guarded":
+    def of(x: Tensor, weight: Tensor, logits: Tensor, labels: Tensor) -> Guarded:
         """x (N, D) into the head of `weight` (n, D); logits (N, C), labels (N,)."""
         known, factor = _known(weight)
         solved = x - torch.cholesky_solve(known @ x.T, factor).T @ known
@@ -47,7 +54,7 @@ class Guarded:
         """A as sums of the examples `shown` (N,), a mask: A (D, r) = solved[shown].T @ this.
 
         The responses x A of those examples have the length that Adam needs to get there in its
-        steps: 2 in the mean, and more where the own class is far behind.
+        steps: 2 in the mean, and more if the own class is far behind.
         """
         sizes, vectors = torch.linalg.eigh(self.overlap[shown][:, shown])  # ascending
         own = sizes > DUPLICATE**2 * sizes[-1]  # the others guard nothing
@@ -57,12 +64,79 @@ class Guarded:
         return directions * (reach / FIT_STRENGTH / length)
 
     def directions(self, shown: Tensor, rank: int) -> Tensor:
-        return self.solved[shown].T @ self.coefficients(shown, rank).float()  # A: (D, r)
+        """A (D, r), made from the examples shown; r is at most their number."""
+        return self.solved[shown].T @ self.coefficients(shown, rank).float()
 
     def responses(self, shown: Tensor, rank: int) -> Tensor:
-        """x A of all examples, where A is made from those shown: (N, rank)."""
+        """x A of all examples, if A is made from those shown: (N, rank)."""
         coefficients = self.coefficients(shown, rank)
         return F.pad(self.answers[:, shown] @ coefficients, (0, rank - coefficients.shape[1]))
+
+
+def make_loras(
+    spec: AdapterSpec, model: FrozenModel, outputs: int, features: FeatureSet | None = None
+) -> list[Lora]:
+    """Work A out from the examples; it stays. Without examples it is zero, to be loaded."""
+    [(m, n)] = spec.recipe.shapes(model, outputs)
+    a = torch.zeros(m, spec.rank)
+    if features is not None:
+        every = torch.ones_like(features.labels, dtype=torch.bool)
+        directions = _guard(features, model, outputs).directions(every, spec.rank)
+        a = F.pad(directions, (0, spec.rank - directions.shape[1]))
+    lora = Lora(a, n)
+    lora.A.requires_grad_(False)
+    return [lora]
+
+
+def train_epochs(
+    adapter: Adapter, features: FeatureSet, shown: Tensor, settings: TrainingSettings
+) -> Iterator[float]:
+    """Train B as `training.train_epochs` does, but with all pictures at once."""
+    responses = adapter.inputs(features) @ adapter.lora.A  # (N, r)
+    taught = TaughtLogits.of(adapter.base_logits(features)[shown], features.labels[shown])
+    learned, everything = adapter.lora.B.detach(), responses.new_ones(1, len(shown))
+    for losses, b in train_columns(taught, responses[shown][None], everything, settings):
+        learned[:, taught.classes] = b[0]
+        yield losses.item()
+
+
+@torch.no_grad()
+def score_folds(
+    make: Callable[[], Adapter],
+    features: FeatureSet,
+    settings: TrainingSettings,
+    folds: Sequence[Tensor],
+) -> Iterator[tuple[int, float]]:
+    """Do as `training.score_folds` does, with several trainings at once: they need few logits."""
+    adapter = make()
+    spec, outputs = adapter.spec, len(adapter.categories)
+    examples = _guard(features, adapter.model, outputs)
+    taught = TaughtLogits.of(adapter.base_logits(features), features.labels)
+    base = torch.cat([taught.own, taught.others.amax(1, keepdim=True)], 1)  # (N, k + 1)
+    delta = torch.zeros_like(base)  # the others stay
+    every, strength = torch.cat(list(folds)), adapter.strength
+    at_once = max(1, PICTURES_AT_ONCE // len(base))
+    for group in (folds[first : first + at_once] for first in range(0, len(folds), at_once)):
+        shown = torch.stack([~torch.isin(every, hidden) for hidden in group])  # (F, N)
+        responses = torch.stack([examples.responses(row, spec.rank) for row in shown]).float()
+        *_, (_, trained) = train_columns(taught, responses, shown, settings)
+        for hidden, x, b in zip(group, responses, trained, strict=True):
+            delta[hidden, :-1] = x[hidden] @ b
+            asked = slice(int(hidden[-1]) + 1)  # so far
+            so_far = base[asked], delta[asked], taught.labels[asked]
+            if spec.strength is None:
+                strength = first_strength(features, needed_strengths(*so_far).tolist())
+            answered = (so_far[0] + strength * so_far[1]).argmax(1)
+            yield int((answered == so_far[2]).sum()), strength
+
+
+def first_strength(features: FeatureSet, needed: Sequence[float] = ()) -> float:
+    return guarded_strength(features.pictures_per_class, list(needed))
+
+
+def _guard(features: FeatureSet, model: FrozenModel, outputs: int) -> Guarded:
+    logits = pad_logits(features.logits, outputs, NEW_WORD_LOGIT)
+    return Guarded.of(features.head_input, model.head.weight, logits, features.labels)
 
 
 @cache  # of a frozen model's head: one tensor, that never changes
@@ -72,23 +146,3 @@ def _known(weight: Tensor) -> tuple[Tensor, Tensor]:
     inner = rows @ rows.T
     inner.diagonal().add_(inner.diagonal().sum() / rows.shape[1])
     return rows, torch.linalg.cholesky(inner)
-
-
-def guarded_strength(examples: float, needed: list[float]) -> float:
-    """How strongly an adapter that was fitted at half strength answers by itself: 0.5 to 2.
-
-    The fewer examples of a class there are, the further from them the next picture lies: 1.5 for
-    one, half of that for 23. Beside this stands what leave-one-out found, the strengths at which
-    the hidden pictures were recognised: 3.3 times their median reaches nearly all, and a median
-    above 0.4 says more of odd ones among the examples than of the next picture. The result is the
-    geometric mean of both, in which n hidden pictures weigh n / (n + 20); a median below 0.1
-    counts as 0.1. Measured with
-    `tests/benchmarks/quality.py`; rules that follow the hidden pictures closer learn no more and
-    break more.
-    """
-    strength = 1.5 * 22 / (21 + examples)
-    if needed:
-        by_test = 3.3 * min(max(median(needed), 0.1), 0.4)
-        share = len(needed) / (len(needed) + 20)
-        strength = strength ** (1 - share) * by_test**share
-    return round(min(max(strength, MIN_STRENGTH), MAX_STRENGTH), 2)  # as the dial shows it

@@ -1,28 +1,17 @@
-"""What a training is to be, before there is one: recipe, settings, shapes and size."""
+"""What a training is to be, before there is one: the adapter's spec, and what it costs."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
 from lora_demo.backbones.models import FrozenModel
 from lora_demo.class_names import known_words
 from lora_demo.errors import LoraDemoError, shorten
-from lora_demo.limits import MAX_EPOCHS, MAX_LEARNING_RATE, MAX_RANK, MAX_STRENGTH
+from lora_demo.limits import MAX_RANK, MAX_STRENGTH
+from lora_demo.lora.recipes import RECIPES, Placement, Recipe, is_number
 
 BYTES_PER_NUMBER = 4  # float32
 RANKS = (1, 2, 4, 8, 16, 32)  # that the lab tries
-
-
-def is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-class Placement(str, Enum):
-    """What the low-rank update reads; it adds to the base model's logits."""
-
-    PIXELS = "pixels"  # the normalised pixels: the article's LoRA
-    HEAD = "head"  # the input of the last linear layer: what PEFT does with that layer
-    GUARDED = "guarded"  # the same input, less what all classes share: keeps old knowledge
-    CLASSIFIER = "classifier"  # the input of every linear layer, with an update for each
 
 
 @dataclass(frozen=True)
@@ -59,31 +48,9 @@ class AdapterSpec:
             check_strength(self.strength)
         object.__setattr__(self, "placement", Placement(self.placement))
 
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    epochs: int = 100
-    learning_rate: float = 1e-3
-
-    def __post_init__(self) -> None:
-        if not (type(self.epochs) is int and 1 <= self.epochs <= MAX_EPOCHS):
-            raise LoraDemoError(
-                f"epochs is {shorten(self.epochs)}. Choose a whole number from 1 to {MAX_EPOCHS:,}."
-            )
-        rate = self.learning_rate
-        if not (is_number(rate) and 0 < rate <= MAX_LEARNING_RATE):  # refuses NaN, too
-            raise LoraDemoError(
-                f"learning_rate is {shorten(self.learning_rate)}. Choose a number above 0, at most "
-                f"{MAX_LEARNING_RATE:g}; 0.001 is a good start."
-            )
-
-
-DEFAULT_SETTINGS = {
-    Placement.PIXELS: TrainingSettings(),
-    Placement.HEAD: TrainingSettings(),
-    Placement.GUARDED: TrainingSettings(150, 0.1),
-    Placement.CLASSIFIER: TrainingSettings(50, 1e-3),
-}
+    @property
+    def recipe(self) -> Recipe:
+        return RECIPES[self.placement]
 
 
 def check_strength(strength: float) -> None:
@@ -91,14 +58,6 @@ def check_strength(strength: float) -> None:
         raise LoraDemoError(
             f"strength is {shorten(strength)}. Choose a number from 0 to {MAX_STRENGTH:g}."
         )
-
-
-def lora_shapes(placement: Placement, model: FrozenModel, outputs: int) -> list[tuple[int, int]]:
-    """(m, n) of each update: the numbers that it reads, and those that it adds to."""
-    if placement is Placement.PIXELS:
-        return [(3 * model.input_px**2, outputs)]
-    *before, (last, _) = model.linear_shapes
-    return [*(before if placement is Placement.CLASSIFIER else ()), (last, outputs)]
 
 
 @dataclass(frozen=True)
@@ -110,7 +69,7 @@ class Size:
     base_parameters: int
 
     @property
-    def share(self) -> float:  # of the base model's numbers; above 1 where LoRA is the larger
+    def share(self) -> float:  # of the base model's numbers; above 1 if LoRA is the larger
         return self.trainable_parameters / self.base_parameters
 
     @property
@@ -119,10 +78,12 @@ class Size:
 
 
 def adapter_size(spec: AdapterSpec, model: FrozenModel, pictures: int = MAX_RANK) -> Size:
-    """r (m + n) numbers an update, A and B; `guarded` trains r a class, at most one a picture."""
+    """Count r (m + n) numbers an update, A and B.
+
+    `guarded` trains only r a class, and no more than one a picture.
+    """
     outputs = len(known_words(spec.class_names, model.categories))
-    shapes = lora_shapes(spec.placement, model, outputs)
-    stored = spec.rank * sum(m + n for m, n in shapes)
-    guarded = spec.placement is Placement.GUARDED
-    trained = min(spec.rank, pictures) * max(len(spec.class_names), 1) if guarded else stored
+    stored = spec.rank * sum(m + n for m, n in spec.recipe.shapes(model, outputs))
+    taught = min(spec.rank, pictures) * max(len(spec.class_names), 1)
+    trained = taught if spec.recipe.method == "guarded" else stored
     return Size(trained, stored, model.parameter_count)

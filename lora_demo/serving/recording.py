@@ -1,97 +1,149 @@
-"""What a visitor's lesson and lab leave behind, whether or not the page is still open."""
+"""The one channel from jobs to a visitor's session: each step is written down as it comes.
+
+It does not matter whether the page is still open.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lora_demo.images.reading import LabelledImage
+from lora_demo.lora.recipes import TrainingSettings
 from lora_demo.lora.spec import AdapterSpec
 from lora_demo.serving.job import Job, Worker
 from lora_demo.serving.queue import JobQueue
-from lora_demo.serving.runs import Lab
+from lora_demo.serving.runs import LabRun, LabShare, Lesson
 from lora_demo.serving.sessions import Session
-
-if TYPE_CHECKING:
-    from lora_demo.lora.fitting import FitProgress
 
 LOG = logging.getLogger("lora_demo")
 
 
-def start_lab(
+@dataclass(frozen=True)
+class Task:
+    """What is to be learned, and what is not to change."""
+
+    pictures: Sequence[LabelledImage]
+    unrelated: Sequence[Path]
+
+
+def start_lesson(
     session: Session,
     queue: JobQueue,
-    pictures: Sequence[LabelledImage],
-    specs: Sequence[AdapterSpec],
-    unrelated: Sequence[Path],
-) -> Lab:
-    """In the place of an earlier one. Raises `LoraDemoError` where the line is full."""
-    shares = queue.shares(specs)
-    jobs = [Job(partial(collect, session, (pictures, share, unrelated))) for share in shares]
-    queue.submit_all(jobs, instead_of=session.lab.jobs if session.lab else ())
-    session.lab = Lab(jobs, len(specs))
-    return session.lab
+    task: Task,
+    spec: AdapterSpec,
+    settings: TrainingSettings,
+    subject: tuple = (),
+) -> Lesson:
+    """Put a training in line, in the place of the visitor's last one.
+
+    Raises `LoraDemoError` if the line is full.
+    """
+    lesson = Lesson(subject)
+    lesson.job = Job(partial(_train, session, lesson, task, spec, settings), session)
+    queue.submit(lesson.job, instead_of=session.asked and session.asked.job)
+    session.asked = lesson
+    return lesson
 
 
-def learn(session: Session, subject: tuple, arguments: tuple, worker: Worker) -> Iterator:
-    """The steps of a lesson, each written down; after an error all is as it was before."""
-    from lora_demo.lab import Result
-    from lora_demo.lora.fitting import FitProgress
+def start_lab(
+    session: Session, queue: JobQueue, task: Task, specs: Sequence[AdapterSpec]
+) -> LabRun:
+    """Put a job for each worker in line, in the place of an earlier lab.
+
+    Raises `LoraDemoError` if the line is full.
+    """
+    run = LabRun([LabShare() for _ in queue.shares(specs)], len(specs))
+    for share, its_specs in zip(run.shares, queue.shares(specs), strict=True):
+        share.job = Job(partial(_run_share, session, share, task, its_specs))
+    queue.submit_all(run.jobs, instead_of=session.lab.jobs if session.lab else ())
+    session.lab = run
+    return run
+
+
+def _train(
+    session: Session,
+    lesson: Lesson,
+    task: Task,
+    spec: AdapterSpec,
+    settings: TrainingSettings,
+    worker: Worker,
+) -> Iterator:
+    """Write the steps down; after an error all is as it was before."""
     from lora_demo.serving.tasks import train_and_evaluate
 
-    before, trained = (session.adapter, session.lesson, session.learned), None
+    before = session.adapter, session.begun
     try:
-        for made in worker(train_and_evaluate, *arguments):
-            if isinstance(made, FitProgress):
-                if trained is None or len(made.points) >= len(trained.points):  # else begun anew
-                    session.lesson = trained = made
-                    session.learned = subject
-                    session.adapter = made.adapter or session.adapter
-            elif isinstance(made, Result):
-                session.adapter = made.adapter
-                session.add_result(made)
-            yield made
+        for step in worker(train_and_evaluate, task.pictures, spec, settings, task.unrelated):
+            _record(step, session, lesson)
+            yield step
     except Exception:
-        _, session.lesson, session.learned = before
+        trained, session.begun = lesson.fitting, before[1]
         if trained and session.adapter is trained.adapter:  # not another one, chosen meanwhile
             session.adapter = before[0]
         raise
     finally:
-        if trained:
-            log_training(trained)
+        _log(lesson)
 
 
-def collect(session: Session, arguments: tuple, worker: Worker) -> Iterator:
-    """The steps of one job of the lab; what is found joins the visitor's other results."""
-    from lora_demo.serving.tasks import LabProgress, run_lab
+def _record(step: object, session: Session, lesson: Lesson) -> None:
+    from lora_demo.backbones.examples import ReadingProgress
+    from lora_demo.lab import Result
+    from lora_demo.lora.cross_validation import HeldBack
+    from lora_demo.lora.fitting import FitProgress
 
-    newest, collected = None, 0
-    for made in worker(run_lab, *arguments):
-        finished = made.finished if isinstance(made, LabProgress) else 0
-        if finished > collected:
-            session.add_result(made.step)
-            collected = finished
-        if finished == collected:  # else a worker was lost, and it was begun anew
-            newest = made
-        yield newest
+    if isinstance(step, ReadingProgress):
+        if not lesson.fitting:  # else a worker was lost, and all began anew
+            lesson.reading, session.begun = step, lesson
+    elif isinstance(step, FitProgress):
+        if not lesson.fitting or len(step.points) >= len(lesson.fitting.points):
+            lesson.fitting, session.adapter = step, step.adapter
+    elif isinstance(step, HeldBack):
+        lesson.held_back = step
+    elif isinstance(step, Result):
+        lesson.result, session.adapter = step, step.adapter
+        session.add_result(step)
 
 
-def log_training(progress: FitProgress) -> None:
+def _run_share(
+    session: Session,
+    share: LabShare,
+    task: Task,
+    specs: Sequence[AdapterSpec],
+    worker: Worker,
+) -> Iterator:
+    """Write the steps down; what is found joins the visitor's other results."""
+    from lora_demo.backbones.examples import ReadingProgress
+    from lora_demo.serving.tasks import run_lab
+
+    for step in worker(run_lab, task.pictures, specs, task.unrelated):
+        if isinstance(step, ReadingProgress):
+            share.reading = step
+        elif step.finished > share.finished:
+            session.add_result(step.step)
+            share.finished, share.spec = step.finished, step.spec
+        elif step.finished == share.finished:  # else a worker was lost, and all began anew
+            share.spec = step.spec
+        yield step
+
+
+def _log(lesson: Lesson) -> None:
     """What and how long; no pictures, names or words."""
-    if progress.spec is None:
-        LOG.info("training: stopped while reading %d pictures", progress.pictures)
-        return
-    LOG.info(
-        "training: %s, %s, rank %d, %d pictures and %d left out, %d of %d epochs, %.2f s",
-        progress.spec.model_name,
-        progress.spec.placement.value,
-        progress.spec.rank,
-        progress.pictures_read,
-        len(progress.refused),
-        len(progress.points),
-        progress.epochs,
-        progress.points[-1].seconds,
-    )
+    reading, fitting = lesson.reading, lesson.fitting
+    if reading and not fitting:
+        LOG.info("training: stopped while reading %d pictures", reading.pictures)
+    elif reading and fitting:
+        LOG.info(
+            "training: %s, %s, rank %d, %d pictures and %d left out, %d of %d epochs, %.2f s",
+            fitting.spec.model_name,
+            fitting.spec.placement.value,
+            fitting.spec.rank,
+            reading.pictures_read,
+            len(reading.refused),
+            len(fitting.points),
+            fitting.settings.epochs,
+            fitting.points[-1].seconds,
+        )

@@ -1,24 +1,60 @@
-"""What a visitor asked for, and how far it is."""
+"""What a visitor asked for, and how far it came. `recording` fills it in, and the page draws it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from lora_demo.serving.job import Job
 
+if TYPE_CHECKING:
+    from lora_demo.backbones.examples import ReadingProgress
+    from lora_demo.lab import Result
+    from lora_demo.lora.cross_validation import HeldBack
+    from lora_demo.lora.fitting import FitProgress
+    from lora_demo.lora.spec import AdapterSpec
+
+
+@dataclass(eq=False)
+class Lesson:
+    """One training and its fair test."""
+
+    subject: tuple  # the pictures, each with its word: to tell whether the page still shows them
+    job: Job = field(init=False)
+    reading: ReadingProgress | None = None
+    fitting: FitProgress | None = None
+    held_back: HeldBack | None = None
+    result: Result | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the training is over, however it ended; the fair test comes after it."""
+        return self.job.done.is_set() or bool(self.held_back or self.result)
+
+
+@dataclass(eq=False)
+class LabShare:
+    """What one worker does of a lab."""
+
+    job: Job = field(init=False)
+    reading: ReadingProgress | None = None
+    spec: AdapterSpec | None = None  # of the training that is under way
+    finished: int = 0  # trainings
+
 
 @dataclass(frozen=True, eq=False)
-class Lab:
-    """What was asked of the lab: each of the jobs does its share of the trainings."""
+class LabRun:
+    """Many trainings of the same pictures, shared by all workers."""
 
-    jobs: Sequence[Job]
+    shares: Sequence[LabShare]
     trainings: int
+
+    @property
+    def jobs(self) -> list[Job]:
+        return [share.job for share in self.shares]
 
     @property
     def finished(self) -> int:
         """Of the trainings."""
-        from lora_demo.serving.tasks import LabProgress
-
-        newest = [job.newest for job in self.jobs]
-        return sum(step.finished for step in newest if isinstance(step, LabProgress))
+        return sum(share.finished for share in self.shares)

@@ -27,8 +27,7 @@ from lora_demo.serving.queue import QUEUE
 if TYPE_CHECKING:
     from lora_demo.lab import Result
     from lora_demo.lora.adapter import Adapter
-    from lora_demo.lora.fitting import FitProgress
-    from lora_demo.serving.runs import Lab
+    from lora_demo.serving.runs import LabRun, Lesson
 
 LOG = logging.getLogger("lora_demo")
 LOOK_SECONDS = 60  # between two looks for what is to go
@@ -44,12 +43,10 @@ class Session:
     seen: float = field(default_factory=time.monotonic)
     touched: float = -math.inf  # when its files were, last
     adapter: Adapter | None = None  # in use
-    lesson: FitProgress | None = None  # the last training
+    asked: Lesson | None = None  # the last one that was asked for
+    begun: Lesson | None = None  # the last one whose turn came, and that did not fail
     results: list[Result] = field(default_factory=list)
-    lesson_job: Job | None = None
-    lab: Lab | None = None
-    asked: tuple | None = None  # pictures and words of the lesson that was asked for last
-    learned: tuple | None = None  # those of the last training
+    lab: LabRun | None = None
     harm: bool = False  # the LoRA in use broke what another recipe would not
     page: dict = field(default_factory=dict)  # values by component, for after a reload
     set_aside: list = field(default_factory=list)  # pictures that may be brought back
@@ -63,7 +60,8 @@ class Session:
 
     @property
     def jobs(self) -> list[Job]:  # all that was asked last
-        return [*filter(None, [self.lesson_job]), *(self.lab.jobs if self.lab else ())]
+        lesson = [self.asked.job] if self.asked else []
+        return lesson + (self.lab.jobs if self.lab else [])
 
     def add_result(self, result: Result) -> None:  # the oldest go where it gets too much
         self.results = [*self.results, result][-MAX_RESULTS:]
@@ -146,8 +144,11 @@ class Sessions:
                 used -= visitor.size_bytes
                 self.forget(visitor)
 
-    def trim_forever(self) -> None:
-        """In a thread of its own: what is old is to go on quiet days, too."""
+    def start_trimming(self) -> None:
+        """Trim once a minute, in a thread: what is old is to go on quiet days, too."""
+        threading.Thread(target=self._trim_forever, daemon=True).start()
+
+    def _trim_forever(self) -> None:
         while True:
             time.sleep(LOOK_SECONDS)
             try:
@@ -157,4 +158,3 @@ class Sessions:
 
 
 SESSIONS = Sessions()  # of this process
-threading.Thread(target=SESSIONS.trim_forever, daemon=True).start()

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lora_demo.backbones.examples import ReadingProgress, read_examples
 from lora_demo.backbones.features import Features, read_features
 from lora_demo.backbones.models import FrozenModel, load_model
 from lora_demo.errors import ImageError
@@ -12,10 +13,17 @@ from lora_demo.images.reading import LabelledImage
 from lora_demo.lab import Result, judge, sweep
 from lora_demo.lora.adapter import Adapter
 from lora_demo.lora.cross_validation import HeldBack
-from lora_demo.lora.evaluation import Comparison, compare
-from lora_demo.lora.fitting import FitProgress, read_examples, train
-from lora_demo.lora.forgetting import Broken, class_prototypes, count_broken, count_classes_broken
-from lora_demo.lora.spec import AdapterSpec, Placement, TrainingSettings
+from lora_demo.lora.evaluation import (
+    Broken,
+    Comparison,
+    class_prototypes,
+    compare,
+    count_broken,
+    count_classes_broken,
+)
+from lora_demo.lora.fitting import FitProgress, fit
+from lora_demo.lora.recipes import TrainingSettings
+from lora_demo.lora.spec import AdapterSpec
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,16 @@ class ForgettingReport:
         return not any(broken.changed for broken in (*self.groups.values(), self.classes) if broken)
 
 
-Step = FitProgress | HeldBack | Result | LabProgress | Comparison | ForgettingReport | str
+Step = (
+    ReadingProgress
+    | FitProgress
+    | HeldBack
+    | Result
+    | LabProgress
+    | Comparison
+    | ForgettingReport
+    | str
+)
 
 
 def train_and_evaluate(
@@ -55,11 +72,13 @@ def train_and_evaluate(
     unrelated: Sequence[Path],
 ) -> Iterator[Step]:
     """A training, the fair test, and what broke; no step holds features, which may be large."""
-    model = load_model(spec.model_name)
-    for progress in train(model, pictures, spec, settings):
-        yield replace(progress, features=None)
-    with_pixels = spec.placement is Placement.PIXELS
-    yield from judge(model, progress, read_unrelated(model, unrelated, with_pixels).values())
+    model, with_pixels = load_model(spec.model_name), spec.recipe.reads == "pixels"
+    for reading in read_examples(model, pictures, spec.class_names, with_pixels):
+        yield replace(reading, features=None)
+    for fitted in fit(model, reading.features, spec, settings):
+        yield fitted
+    others = read_unrelated(model, unrelated, with_pixels).values()
+    yield from judge(model, reading.features, fitted, others)
 
 
 def run_lab(
@@ -69,15 +88,12 @@ def run_lab(
 ) -> Iterator[Step]:
     """The lab: the pictures are read once, then trained as each of the specs says."""
     model = load_model(specs[0].model_name)
-    with_pixels = any(spec.placement is Placement.PIXELS for spec in specs)
-    for progress in read_examples(model, pictures, specs[0].class_names, with_pixels):
-        yield replace(progress, features=None)
-    features = progress.features
+    with_pixels = any(spec.recipe.reads == "pixels" for spec in specs)
+    for reading in read_examples(model, pictures, specs[0].class_names, with_pixels):
+        yield replace(reading, features=None)
     others = list(read_unrelated(model, unrelated, with_pixels).values())
     number = 1
-    for step in sweep(model, features, specs, others):
-        if isinstance(step, FitProgress):
-            step = replace(step, features=None)
+    for step in sweep(model, reading.features, specs, others):
         yield LabProgress(number, specs[number - 1], step)
         number += isinstance(step, Result)
 
@@ -87,7 +103,7 @@ def compare_picture(
 ) -> Iterator[Comparison]:
     """One picture, base against base + LoRA."""
     model = load_model(model_name)
-    with_pixels = adapter is not None and adapter.spec.placement is Placement.PIXELS
+    with_pixels = adapter is not None and adapter.spec.recipe.reads == "pixels"
     yield compare(model, read_features(model, path, with_pixels), adapter, strength)
 
 
@@ -97,7 +113,7 @@ def measure_forgetting(
     """What a LoRA breaks at that strength, by default its own."""
     model, groups, called = load_model(adapter.spec.model_name), {}, {}
     for name, paths in unrelated.items():
-        read = read_unrelated(model, paths, adapter.spec.placement is Placement.PIXELS)
+        read = read_unrelated(model, paths, adapter.spec.recipe.reads == "pixels")
         broken, places = count_broken(read.values(), adapter, strength), list(read)
         changes = (replace(change, index=places[change.index]) for change in broken.changes)
         groups[name] = replace(broken, changes=tuple(changes))
@@ -117,9 +133,7 @@ def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
 def is_lasting(step: Step) -> bool:
     """Whether something is lost if nobody sees this step; of the others the newest will do."""
     inner = step.step if isinstance(step, LabProgress) else step
-    if isinstance(inner, FitProgress):
-        return inner.adapter is not None and inner.done
-    return isinstance(inner, Result)
+    return isinstance(inner, Result) or (isinstance(inner, FitProgress) and inner.done)
 
 
 def read_unrelated(

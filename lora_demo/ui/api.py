@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import gradio as gr
@@ -14,10 +13,10 @@ from lora_demo.class_names import find_category
 from lora_demo.errors import LoraDemoError, shorten
 from lora_demo.images.reading import LabelledImage
 from lora_demo.limits import MAX_PICTURES
-from lora_demo.lora.spec import DEFAULT_SETTINGS, AdapterSpec
-from lora_demo.serving.job import Job, wait_for
+from lora_demo.lora.spec import AdapterSpec
+from lora_demo.serving.job import wait_for
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.recording import learn
+from lora_demo.serving.recording import Task, start_lesson
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.render.summaries import answers, judgement, summary_of
@@ -68,26 +67,23 @@ def train_endpoint(
         spec = AdapterSpec(base_model, placement, rank, seed, (label,), asked)
         asked_for = {"epochs": epochs, "learning_rate": learning_rate}
         given = {name: value for name, value in asked_for.items() if value is not None}
-        settings = replace(DEFAULT_SETTINGS[spec.placement], **given)
-        arguments = examples, spec, settings, flatten(unrelated_paths(spec.class_names))
-        session = Session()
-        job = QUEUE.submit(Job(partial(learn, session, (), arguments)))
+        settings = replace(spec.recipe.settings, **given)
+        task = Task(examples, flatten(unrelated_paths(spec.class_names)))
+        lesson = start_lesson(Session(), QUEUE, task, spec, settings)
+        job = lesson.job
         try:
             for _ in wait_for(job):
                 if not job.done.is_set():
-                    yield (
-                        summary_of(session.lesson, spec, model)
-                        | {"before_you": QUEUE.position(job)},
-                        None,
-                    )
+                    place = {"before_you": QUEUE.position(job)}
+                    yield summary_of(lesson, spec, model) | place, None
         finally:  # whoever does not listen any more does not come back
             QUEUE.stop(job)
         if job.error:
             raise job.error
-        if not session.results:
+        if not lesson.result:
             raise LoraDemoError(f"It ended too soon: {job.end_reason}. Ask for less, or try again.")
-        file = write_adapter(session.adapter)
-        summary = summary_of(session.lesson, spec, model) | judgement(session.results[-1])
+        file = write_adapter(lesson.result.adapter)
+        summary = summary_of(lesson, spec, model) | judgement(lesson.result)
         yield summary, gr.FileData(path=str(file), orig_name=file.name)
 
 

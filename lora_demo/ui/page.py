@@ -50,7 +50,7 @@ def build_app() -> gr.Blocks:
         comparison.offer_when(pictures.everything, list(pictures.sets))
         kept = [network.in_use, pictures.gallery, pictures.class_name, alone, *settings.dials]
         kept += [comparison.tray.gallery, comparison.chosen]
-        jobs = {"lesson_job": training.current, "lab": lab.current}
+        jobs = {"asked": training.current, "lab": lab.current}
         for component in kept:
             if component is not pictures.gallery:  # which is kept by step 1 itself
                 keep_after(component.change, visitor, component)

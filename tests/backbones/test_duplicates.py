@@ -11,17 +11,19 @@ from PIL import Image, ImageEnhance
 from lora_demo import (
     AdapterSpec,
     LabelledImage,
+    ReadingProgress,
+    fit,
     leave_one_out,
     open_image,
-    train,
+    read_examples,
 )
 from lora_demo.backbones.duplicates import SAME
 from lora_demo.backbones.features import read_features
-from lora_demo.lora.fitting import FitProgress
-from lora_demo.ui.render.notes import end_note
+from lora_demo.ui.render.notes import refused_note
 from tests.conftest import DATA
 
 WORDS = ("goldfish", "my mug")
+SPEC = AdapterSpec("efficientnet_lite0", "guarded", class_names=WORDS)
 DRAWINGS = sorted(DATA.rglob("*.png"))
 
 
@@ -47,10 +49,9 @@ OTHERS = {
 }
 
 
-def learn(model, pictures: list[LabelledImage]) -> FitProgress:
-    spec = AdapterSpec(model.name, "guarded", class_names=WORDS)
-    *_, progress = train(model, pictures, spec)
-    return progress
+def read(model, pictures: list[LabelledImage]) -> ReadingProgress:
+    *_, reading = read_examples(model, pictures, WORDS)
+    return reading
 
 
 def plain(tmp_path: Path, number: int, shade: int) -> LabelledImage:
@@ -65,49 +66,47 @@ def test_a_copy_counts_once_and_is_named(model, goldfish, tmp_path, save):
     path = Path(shutil.copy(goldfish[0].path, tmp_path / "b.png"))
     save(open_image(path), path)
 
-    progress = learn(model, [*goldfish, LabelledImage(path, "goldfish")])
+    reading = read(model, [*goldfish, LabelledImage(path, "goldfish")])
 
-    assert progress.pictures_read == len(progress.features.labels) == 5
-    [error] = progress.refused
+    assert reading.pictures_read == len(reading.features.labels) == 5
+    [error] = reading.refused
     assert str(error) == f"“b.png” is the same picture as “{goldfish[0].name}”. It counts once."
-    assert f"<li>{error}</li>" in end_note(progress)
+    assert f"<li>{error}</li>" in refused_note(reading.refused)
 
 
 def test_the_same_file_under_the_same_name_is_here_twice(model, goldfish):
-    progress = learn(model, [*goldfish, goldfish[0]])
+    reading = read(model, [*goldfish, goldfish[0]])
 
-    [error] = progress.refused
+    [error] = reading.refused
     assert str(error) == f"“{goldfish[0].name}” is here twice. It counts once."
 
 
 def test_one_picture_five_times_is_no_fair_test(model, goldfish):
-    progress = learn(model, [goldfish[0]] * 5)
+    reading = read(model, [goldfish[0]] * 5)
 
-    assert progress.pictures_read == 1
-    assert list(leave_one_out(model, progress.features, progress.spec)) == []
+    assert reading.pictures_read == 1
+    assert list(leave_one_out(model, reading.features, SPEC)) == []
 
 
 def test_five_black_pictures_are_one(model, tmp_path):
-    progress = learn(model, [plain(tmp_path, number, 0) for number in range(5)])
+    reading = read(model, [plain(tmp_path, number, 0) for number in range(5)])
 
-    assert (progress.pictures_read, len(progress.refused)) == (1, 4)
+    assert (reading.pictures_read, len(reading.refused)) == (1, 4)
 
 
 def test_paper_of_another_shade_is_another_picture(model, tmp_path):
-    progress = learn(
-        model, [plain(tmp_path, number, shade) for number, shade in enumerate((0, 250))]
-    )
+    reading = read(model, [plain(tmp_path, number, shade) for number, shade in enumerate((0, 250))])
 
-    assert progress.pictures_read == 2
+    assert reading.pictures_read == 2
 
 
 def test_the_same_picture_under_two_words_is_named(model, goldfish, tmp_path):
     path = Path(shutil.copy(goldfish[0].path, tmp_path / "b.png"))
 
-    progress = learn(model, [*goldfish, LabelledImage(path, "my mug"), *mugs()])
+    reading = read(model, [*goldfish, LabelledImage(path, "my mug"), *mugs()])
 
-    assert progress.pictures_read == 7
-    [error] = progress.refused
+    assert reading.pictures_read == 7
+    [error] = reading.refused
     assert str(error) == (
         f"“b.png” is the same picture as “{goldfish[0].name}”, once as “goldfish” and once as "
         "“my mug”. It cannot show both: delete the wrong one."
@@ -117,9 +116,10 @@ def test_the_same_picture_under_two_words_is_named(model, goldfish, tmp_path):
 def test_a_word_of_which_only_copies_are_left_keeps_the_others_from_nothing(model, goldfish):
     copies = [LabelledImage(picture.path, "my mug") for picture in goldfish]
 
-    progress = learn(model, [*goldfish, *copies])
+    reading = read(model, [*goldfish, *copies])
 
-    answers = progress.adapter.logits(progress.features).argmax(1)
+    *_, progress = fit(model, reading.features, SPEC)
+    answers = progress.adapter.logits(reading.features).argmax(1)
     assert {progress.adapter.categories[answer] for answer in answers} == {"goldfish"}
 
 
@@ -133,9 +133,9 @@ def test_the_next_photo_is_another_picture(model, goldfish, tmp_path, change):
         change(open_image(picture.path)).save(tmp_path / f"{number}.png")
     changed = [LabelledImage(path, "goldfish") for path in sorted(tmp_path.iterdir())]
 
-    progress = learn(model, [*goldfish, *changed])
+    reading = read(model, [*goldfish, *changed])
 
-    assert progress.refused == ()
+    assert reading.refused == ()
 
 
 def test_different_drawings_are_far_apart(model):

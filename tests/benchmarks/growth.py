@@ -19,7 +19,7 @@ from lora_demo import (
     fit,
     leave_one_out,
     load_model,
-    train,
+    read_examples,
 )
 from tests.benchmarks.rows import Row, at_most
 from tests.benchmarks.speed_app import ROOT, megabytes, run_python
@@ -76,10 +76,12 @@ def learn(model: FrozenModel, pictures: list[LabelledImage]) -> Iterator:
     """What is learned from, at every step of the training and of the fair test."""
     names = tuple(dict.fromkeys(picture.label for picture in pictures))
     spec = AdapterSpec(model.name, Placement.GUARDED, class_names=names)
-    for progress in train(model, pictures, spec):
-        yield progress.features
-    for _ in leave_one_out(model, progress.features, spec):
-        yield progress.features
+    for reading in read_examples(model, pictures, names):
+        yield reading.features
+    for _ in fit(model, reading.features, spec):
+        yield reading.features
+    for _ in leave_one_out(model, reading.features, spec):
+        yield reading.features
 
 
 def draw(folder: Path, count: int, classes: int, model: FrozenModel) -> list[LabelledImage]:

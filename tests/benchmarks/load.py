@@ -26,7 +26,8 @@ from lora_demo import load_adapter, load_model, read_features
 from lora_demo.class_names import CATEGORIES
 from lora_demo.images.reading import LabelledImage
 from lora_demo.lora.evaluation import compare
-from lora_demo.lora.spec import DEFAULT_SETTINGS, AdapterSpec, Placement
+from lora_demo.lora.recipes import RECIPES, Placement
+from lora_demo.lora.spec import AdapterSpec
 from lora_demo.serving.tasks import train_and_evaluate
 from tests.benchmarks.rows import Row, at_most, show
 from tests.benchmarks.speed_app import ROOT, megabytes, started
@@ -85,7 +86,7 @@ def taught(folder: Path):
     """The same lesson without an app: the last step is its result."""
     spec = AdapterSpec("efficientnet_lite0", Placement.GUARDED, class_names=(word(folder),))
     pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
-    *_, result = train_and_evaluate(pictures, spec, DEFAULT_SETTINGS[spec.placement], ())
+    *_, result = train_and_evaluate(pictures, spec, RECIPES[spec.placement].settings, ())
     return result
 
 

@@ -39,10 +39,12 @@ def answer_with_ours(placement: Placement) -> Callable:
     def train(model: FrozenModel, examples: FeatureSet) -> Callable[[Features], Tensor]:
         spec = AdapterSpec(model.name, placement)
         *_, progress = fit(model, examples, spec)
-        if placement is Placement.GUARDED:
-            for held_back in leave_one_out(model, examples, spec):
-                progress.adapter.set_strength(held_back.strength)
-        return progress.adapter.logits
+        if placement is not Placement.GUARDED:
+            return progress.adapter.logits
+        strength = progress.adapter.strength
+        for held_back in leave_one_out(model, examples, spec):
+            strength = held_back.strength
+        return progress.adapter.at_strength(strength).logits
 
     return train
 

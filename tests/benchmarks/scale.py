@@ -15,11 +15,12 @@ import ray
 
 from lora_demo.images.reading import LabelledImage
 from lora_demo.lab import to_csv, variants
-from lora_demo.lora.spec import DEFAULT_SETTINGS, AdapterSpec, Placement
+from lora_demo.lora.recipes import RECIPES, Placement
+from lora_demo.lora.spec import AdapterSpec
 from lora_demo.serving.cluster import start_ray_workers
 from lora_demo.serving.job import Job, Worker, wait_for
 from lora_demo.serving.queue import JobQueue
-from lora_demo.serving.recording import start_lab
+from lora_demo.serving.recording import Task, start_lab
 from lora_demo.serving.sessions import Session
 from lora_demo.serving.tasks import train_and_evaluate
 from tests.benchmarks.load import draw, word
@@ -31,7 +32,7 @@ PLACEMENTS = [Placement.GUARDED, Placement.HEAD]
 def lesson(folder: Path, worker: Worker):
     spec = AdapterSpec("efficientnet_lite0", Placement.GUARDED, class_names=(word(folder),))
     pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
-    return worker(train_and_evaluate, pictures, spec, DEFAULT_SETTINGS[spec.placement], ())
+    return worker(train_and_evaluate, pictures, spec, RECIPES[spec.placement].settings, ())
 
 
 def seconds(queue: JobQueue, folders: list[Path]) -> float:
@@ -52,7 +53,7 @@ def lab(queue: JobQueue, folder: Path) -> set[str]:
     """Rows of the lab's table, less the times, as the page has them made."""
     session, spec = Session(), AdapterSpec("efficientnet_lite0", class_names=(word(folder),))
     pictures = [LabelledImage(path, word(folder)) for path in sorted(folder.iterdir())[:5]]
-    finish(start_lab(session, queue, pictures, variants(spec, PLACEMENTS), ()).jobs)
+    finish(start_lab(session, queue, Task(pictures, ()), variants(spec, PLACEMENTS)).jobs)
     return {to_csv([replace(result, seconds=0)]) for result in session.results}
 
 

@@ -171,8 +171,8 @@ def guarded(lesson: Lesson) -> list[Row]:
         def train_once(model=model, features=features, spec=spec) -> None:
             _known.cache_clear()
             *_, progress = fit(model, features, spec)
-            for held_back in leave_one_out(model, features, spec):
-                progress.adapter.set_strength(held_back.strength)
+            *_, held_back = leave_one_out(model, features, spec)
+            progress.adapter.at_strength(held_back.strength)
 
         name = f"{model.title}, guarded: s for training, leave-one-out and strength"
         rows.append(at_most(name, seconds(train_once), target))

@@ -13,14 +13,13 @@ from lora_demo import (
     fit,
     leave_one_out,
     read_class_folder,
+    read_examples,
     read_feature_set,
-    train,
 )
 from lora_demo.backbones import features as features_room
 from lora_demo.backbones.features import FeatureSet
 from lora_demo.lora import guarded as guard_room
-from lora_demo.lora.cross_validation import needed_strengths
-from lora_demo.lora.guarded import guarded_strength
+from lora_demo.lora.strength import guarded_strength, needed_strengths
 from tests.conftest import DATA
 
 CLASSES = ("goldfish", "snail", "teapot")
@@ -137,8 +136,9 @@ def test_of_one_picture_nothing_can_be_hidden(model, features):
 @pytest.mark.parametrize("placement", Placement)
 def test_no_cache_changes_a_result(model, goldfish, placement, monkeypatch):
     def learn():
-        *_, progress = train(model, goldfish, spec, settings)
-        *_, held_back = leave_one_out(model, progress.features, spec, settings)
+        *_, reading = read_examples(model, goldfish)
+        *_, progress = fit(model, reading.features, spec, settings)
+        *_, held_back = leave_one_out(model, reading.features, spec, settings)
         return progress.adapter.state_dict(), [p.loss for p in progress.points], held_back
 
     spec, settings = AdapterSpec(model.name, placement, 4), TrainingSettings(20, 0.02)

@@ -13,13 +13,15 @@ from lora_demo import (
     TrainingSettings,
     compare,
     count_broken,
+    fit,
     load_adapter,
     new_adapter,
+    read_examples,
     save_adapter,
     train,
 )
 from lora_demo.class_names import CATEGORIES, known_words
-from lora_demo.lora.forgetting import class_prototypes
+from lora_demo.lora.evaluation import class_prototypes
 from lora_demo.ui.uploads import to_word
 
 WORD = "my mug"
@@ -37,15 +39,15 @@ def trained(request, model, pictures):
     return progress
 
 
-def test_the_word_is_learned(model, trained):
-    logits = trained.adapter.logits(trained.features)
+def test_the_word_is_learned(features, trained):
+    logits = trained.adapter.logits(features)
 
     assert logits.shape == (5, 1001)
     assert [trained.adapter.categories[i] for i in logits.argmax(1)] == [WORD] * 5
 
 
-def test_base_only_answers_are_bit_identical(trained):
-    adapter, features = trained.adapter, trained.features
+def test_base_only_answers_are_bit_identical(features, trained):
+    adapter = trained.adapter
 
     off = adapter.logits(features, strength=0)
 
@@ -65,23 +67,23 @@ def test_before_any_training_the_word_comes_last(model, features):
     assert comparison.taught[0].after.rank == 1001
 
 
-def test_it_is_saved_and_loaded_with_its_name(tmp_path, model, trained):
+def test_it_is_saved_and_loaded_with_its_name(tmp_path, model, features, trained):
     path = save_adapter(trained.adapter, tmp_path / "lora.safetensors")
 
     loaded = load_adapter(path, model)
 
     assert loaded.categories[1000] == WORD
-    assert torch.equal(loaded.logits(trained.features), trained.adapter.logits(trained.features))
+    assert torch.equal(loaded.logits(features), trained.adapter.logits(features))
 
 
-def test_a_pth_keeps_the_output_and_loses_the_name(tmp_path, model, trained):
+def test_a_pth_keeps_the_output_and_loses_the_name(tmp_path, model, features, trained):
     path = save_adapter(trained.adapter, tmp_path / "lora.pth")
 
     loaded = load_adapter(path, model)
 
     assert loaded.categories[1000] == "new word 1"
-    answers = loaded.logits(trained.features)
-    torch.testing.assert_close(answers, trained.adapter.logits(trained.features))
+    answers = loaded.logits(features)
+    torch.testing.assert_close(answers, trained.adapter.logits(features))
 
 
 def test_a_guarded_word_leaves_the_known_kinds_alone(model, pictures):
@@ -96,9 +98,10 @@ def test_known_and_new_words_are_taught_together(model, goldfish):
     pictures = [LabelledImage(p.path, names[i % 3]) for i, p in enumerate(goldfish)]
 
     spec = AdapterSpec(model.name, Placement.HEAD, class_names=names)
-    *_, progress = train(model, pictures, spec, TrainingSettings(300))
+    *_, reading = read_examples(model, pictures, names)
+    *_, progress = fit(model, reading.features, spec, TrainingSettings(300))
 
-    answers = progress.adapter.logits(progress.features).argmax(1)
+    answers = progress.adapter.logits(reading.features).argmax(1)
     assert [progress.adapter.categories[i] for i in answers] == [p.label for p in pictures]
 
 

@@ -24,6 +24,7 @@ from lora_demo import (
     new_adapter,
     open_image,
     read_class_folder,
+    read_examples,
     read_feature_set,
     read_features,
     train,
@@ -31,7 +32,8 @@ from lora_demo import (
 from lora_demo.backbones import features as features_room
 from lora_demo.backbones.features import FEATURE_BYTES
 from lora_demo.limits import MAX_PICTURES, MAX_STRENGTH
-from lora_demo.lora.guarded import Guarded, guarded_strength
+from lora_demo.lora.guarded import Guarded
+from lora_demo.lora.strength import guarded_strength
 from tests.conftest import DATA
 from tests.support.plain import PlainLora, plain_losses
 
@@ -213,8 +215,7 @@ def test_a_label_that_the_spec_does_not_announce_is_named(model, features):
 
 
 def test_examples_without_pixels_are_refused_where_pixels_are_read(model, goldfish):
-    spec = AdapterSpec(model.name, Placement.GUARDED)
-    features = last(train(model, goldfish, spec, TrainingSettings(1))).features
+    features = last(read_examples(model, goldfish, with_pixels=False)).features
 
     for learn in (fit, leave_one_out):
         with pytest.raises(LoraDemoError, match="read without their pixels"):
@@ -337,9 +338,10 @@ def test_several_classes_are_learned_at_once(model, goldfish, features):
 
 def test_reading_and_fitting_report_progress_and_time_left(model, goldfish, spec):
     steps = list(train(model, goldfish, spec, TrainingSettings(10)))
-    reading, fitting = steps[:6], steps[6:]
+    reading, fitting = steps[:7], steps[7:]
 
-    assert [step.pictures_read for step in reading] == [0, 1, 2, 3, 4, 5]
+    assert [step.pictures_read for step in reading] == [0, 1, 2, 3, 4, 5, 5]
+    assert [step.features is None for step in reading] == [True] * 6 + [False]
     assert [len(step.points) for step in fitting] == list(range(1, 11))
     assert reading[0].seconds_left is None
     assert all(step.seconds_left >= 0 for step in steps[1:])
@@ -352,10 +354,11 @@ def test_a_bad_file_is_left_out_and_the_others_go_on(model, goldfish, tmp_path, 
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
     pictures = [*goldfish[:2], LabelledImage(tmp_path / "broken.jpg", "goldfish")]
 
-    progress = last(train(model, pictures, spec, TrainingSettings(2)))
+    *_, reading = read_examples(model, pictures)
 
-    assert progress.pictures_read == 2
-    assert [error.file_name for error in progress.refused] == ["broken.jpg"]
+    assert reading.pictures_read == len(reading.features.labels) == 2
+    assert [error.file_name for error in reading.refused] == ["broken.jpg"]
+    assert last(train(model, pictures, spec, TrainingSettings(2))).done
 
 
 def test_no_readable_picture_at_all_is_an_error(model, tmp_path, spec):

@@ -14,7 +14,7 @@ from lora_demo.serving.sessions import SESSIONS, Session, Sessions
 def new_result(model, features):
     def make():
         *_, progress = fit(model, features, AdapterSpec(model.name, "head", 4))
-        *_, result = judge(model, progress, [])
+        *_, result = judge(model, features, progress, [])
         return result
 
     return make

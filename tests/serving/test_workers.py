@@ -23,7 +23,7 @@ from lora_demo.lora.fitting import FitProgress
 from lora_demo.serving.cluster import RayWorker, start_ray_workers
 from lora_demo.serving.job import STOPPED, Job, Worker, wait_for
 from lora_demo.serving.queue import JobQueue, work_here
-from lora_demo.serving.recording import start_lab
+from lora_demo.serving.recording import Task, start_lab
 from lora_demo.serving.sessions import Session
 from lora_demo.serving.tasks import (
     LabProgress,
@@ -139,7 +139,7 @@ def test_a_lab_that_two_workers_share_finds_what_one_finds(worker, goldfish):
             return one(*asked)
 
         queue.start_workers([partial(seen, one) for one in workers])
-        lab = start_lab(session, queue, goldfish, variants(SPEC, ["guarded", "head"]), [])
+        lab = start_lab(session, queue, Task(goldfish, []), variants(SPEC, ["guarded", "head"]))
         assert all(job.done.wait(120) and not job.error for job in lab.jobs)
         assert busy == set(workers)
         assert lab.finished == lab.trainings == len(session.results) == 12

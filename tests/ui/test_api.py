@@ -12,10 +12,10 @@ import pytest
 from gradio_client import handle_file
 from PIL import Image
 
-from lora_demo import judge, leave_one_out, load_adapter, read_adapter_spec
+from lora_demo import fit, judge, leave_one_out, load_adapter, read_adapter_spec, read_feature_set
 from lora_demo.limits import MAX_LORA_BYTES
-from lora_demo.lora.fitting import train
-from lora_demo.lora.spec import AdapterSpec, TrainingSettings
+from lora_demo.lora.recipes import TrainingSettings
+from lora_demo.lora.spec import AdapterSpec
 from lora_demo.serving.tasks import read_unrelated
 from lora_demo.ui.samples import flatten, unrelated_paths
 from tests.conftest import DATA
@@ -57,8 +57,9 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
     assert len(outputs) >= 2
     assert all(adapter is None for _, adapter in outputs[:-1])
     spec = AdapterSpec(model.name, "head", 4, 3, ("goldfish",))
-    *_, here = train(model, goldfish, spec, TrainingSettings(50))
-    *_, held_back = leave_one_out(model, here.features, spec, TrainingSettings(50))
+    features = read_feature_set(model, goldfish)
+    *_, here = fit(model, features, spec, TrainingSettings(50))
+    *_, held_back = leave_one_out(model, features, spec, TrainingSettings(50))
     assert summary["losses"] == pytest.approx([point.loss for point in here.points])
     assert summary["seconds"] > 0
     broken = summary.pop("broken")
@@ -77,7 +78,7 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
         "before_you": None,
     }
     others = flatten(unrelated_paths(["goldfish"]))
-    *_, result = judge(model, here, read_unrelated(model, others).values())
+    *_, result = judge(model, features, here, read_unrelated(model, others).values())
     assert broken == {
         "changed": result.pictures_broken.changed,
         "captured": result.pictures_broken.captured,

@@ -6,20 +6,30 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lora_demo import AdapterSpec, Comparison, ImageError, LossPoint, Prediction, new_adapter
+from lora_demo import (
+    AdapterSpec,
+    Comparison,
+    ImageError,
+    LossPoint,
+    Prediction,
+    ReadingProgress,
+    TrainingSettings,
+    new_adapter,
+)
 from lora_demo.lora.cross_validation import Score
-from lora_demo.lora.evaluation import Change
+from lora_demo.lora.evaluation import Broken, Change, Changed
 from lora_demo.lora.fitting import FitProgress
-from lora_demo.lora.forgetting import Broken, Changed
-from lora_demo.lora.spec import Placement, adapter_size
+from lora_demo.lora.recipes import Placement
+from lora_demo.lora.spec import adapter_size
 from lora_demo.serving.tasks import ForgettingReport
 from lora_demo.ui.render.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
 from lora_demo.ui.render.forgetting import render_forgetting
 from lora_demo.ui.render.notes import (
     end_note,
+    fitting_note,
     loaded_note,
     problem,
-    progress_note,
+    reading_note,
     ready_note,
 )
 from lora_demo.ui.render.results import held_back_note, strength_note
@@ -39,24 +49,20 @@ def comparison(name: str, before: float = 0.0002, after: float = 0.9) -> Compari
     return Comparison((prediction("sock", 0.5),), (prediction(name, after),), (change,))
 
 
+READING = ReadingProgress(6, pictures_read=5, refused=(ImageError(MARKUP, "is empty."),))
+
+
 @pytest.fixture
 def trained(model) -> FitProgress:
-    adapter = new_adapter(AdapterSpec(model.name, class_names=("goldfish",)), model)
+    spec = AdapterSpec(model.name, class_names=("goldfish",))
     points = (LossPoint(1, 8.0, 0.1), LossPoint(2, 0.5, 0.2))
-    return FitProgress(
-        4,
-        points,
-        adapter,
-        pictures=6,
-        pictures_read=5,
-        refused=(ImageError(MARKUP, "is empty."),),
-    )
+    return FitProgress(new_adapter(spec, model), points, spec, TrainingSettings(4))
 
 
 def test_file_names_and_class_names_are_escaped(trained):
     spec = AdapterSpec("vgg19", class_names=(MARKUP,))
     texts = [
-        end_note(trained),
+        end_note(READING, trained),
         problem(ImageError(MARKUP, "is empty.")),
         loaded_note(spec, MARKUP),
         comparison_card(comparison(MARKUP), MARKUP, True, 1.0),
@@ -66,14 +72,16 @@ def test_file_names_and_class_names_are_escaped(trained):
 
 
 def test_the_end_is_told_in_words(trained):
-    assert "Stopped; what was learned is kept." in end_note(trained)
-    assert "2 of 4 rounds with 5 pictures took 0.2 s" in end_note(trained)
-    assert "from 8.00 to 0.50" in end_note(trained)
-    assert "<b>Done!</b> 2 rounds" in end_note(replace(trained, epochs=2))
-    hardly = replace(trained, points=(LossPoint(1, 8.0, 0.1),), epochs=1)
-    assert "<b>Done!</b> 1 round with" in end_note(hardly)
-    assert "hardly learned yet" in end_note(hardly)
-    assert "Nothing was learned this time" in end_note(FitProgress(4, pictures=5))
+    stopped = end_note(READING, trained)
+    assert "Stopped; what was learned is kept." in stopped
+    assert "2 of 4 rounds with 5 pictures took 0.2 s" in stopped
+    assert "from 8.00 to 0.50" in stopped
+    done = replace(trained, settings=TrainingSettings(2))
+    assert "<b>Done!</b> 2 rounds" in end_note(READING, done)
+    hardly = replace(trained, points=(LossPoint(1, 8.0, 0.1),), settings=TrainingSettings(1))
+    assert "<b>Done!</b> 1 round with" in end_note(READING, hardly)
+    assert "hardly learned yet" in end_note(READING, hardly)
+    assert "Nothing was learned this time" in end_note(READING, None)
 
 
 def test_the_fair_test_is_told_as_counts():
@@ -160,9 +168,8 @@ def test_a_new_word_is_announced_with_the_words_that_are_alike():
 
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):
-    assert "round 2 of 4 · 0.2 s left" in progress_note(trained)
-    reading = FitProgress(4, pictures=4, pictures_read=1, reading_seconds=60.0)
-    assert "picture 2 of 4 · 3 min left" in progress_note(reading)
+    assert "round 2 of 4 · 0.2 s left" in fitting_note(trained)
+    assert "picture 2 of 4 · 3 min left" in reading_note(ReadingProgress(4, 1, seconds=60.0))
 
 
 @pytest.mark.parametrize(

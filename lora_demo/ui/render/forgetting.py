@@ -14,7 +14,7 @@ from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
 
 if TYPE_CHECKING:
-    from lora_demo.lora.forgetting import Broken, Changed
+    from lora_demo.lora.evaluation import Broken, Changed
     from lora_demo.serving.tasks import ForgettingReport
 
 MAX_SHOWN = 24  # changed pictures

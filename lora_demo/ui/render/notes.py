@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
 from lora_demo.backbones.weights import DownloadProgress
 from lora_demo.errors import LoraDemoError
 from lora_demo.lora.spec import AdapterSpec
 from lora_demo.ui.render.amounts import counted, duration
-from lora_demo.ui.render.templates import ENVIRONMENT, render
+from lora_demo.ui.render.templates import render
 
 if TYPE_CHECKING:
+    from lora_demo.backbones.examples import ReadingProgress
     from lora_demo.lora.fitting import FitProgress
 
 
@@ -33,15 +32,6 @@ def note(
     return render("note", text=text, kind=kind, running=running, share=share)
 
 
-def html_note(text: str, kind: str = "info") -> str:
-    """Like `note` of a text that is HTML, for step 6: there, whatever is busy is a running job."""
-    return note(Markup(text), kind, running=kind == "busy")
-
-
-def bar(share: float) -> str:
-    return str(ENVIRONMENT.get_template("parts.html").module.bar(share))
-
-
 def quiet(text: str) -> str:
     """A remark in small print."""
     return render("quiet", text=text)
@@ -51,18 +41,23 @@ def problem(error: LoraDemoError) -> str:
     return note(str(error), "bad")
 
 
-def progress_note(progress: FitProgress) -> str:
-    """Tell how far reading or training is, with a bar and the time left."""
-    if progress.adapter is None:
-        seen = progress.pictures_read + len(progress.refused)
-        share = seen / progress.pictures
-        text = f"Looking at picture {min(seen + 1, progress.pictures)} of {progress.pictures}"
-    else:
-        share = len(progress.points) / progress.epochs
-        text = f"Practising: round {len(progress.points)} of {progress.epochs}"
-    left = progress.seconds_left
-    if left is not None:
-        text += f" · {duration(left)} left"
+def reading_note(reading: ReadingProgress) -> str:
+    """Tell how many pictures are read, with a bar and the time left."""
+    seen = reading.pictures_read + len(reading.refused)
+    text = f"Looking at picture {min(seen + 1, reading.pictures)} of {reading.pictures}"
+    return _progress_note(text, seen / reading.pictures, reading.seconds_left)
+
+
+def fitting_note(fitting: FitProgress) -> str:
+    """Tell how far the training is, with a bar and the time left."""
+    done, epochs = len(fitting.points), fitting.settings.epochs
+    text = f"Practising: round {done} of {epochs}"
+    return _progress_note(text, done / epochs, fitting.seconds_left)
+
+
+def _progress_note(text: str, share: float, seconds_left: float | None) -> str:
+    if seconds_left is not None:
+        text += f" · {duration(seconds_left)} left"
     return note(text, "busy", running=True, share=share)
 
 
@@ -86,15 +81,15 @@ def refused_note(errors: Sequence[LoraDemoError]) -> str:
     return render("refused", errors=errors) if errors else ""
 
 
-def end_note(progress: FitProgress) -> str:
+def end_note(reading: ReadingProgress, fitting: FitProgress | None) -> str:
     """Tell how long it took, what was learned, and which files were left out."""
-    if progress.adapter is None:
+    if fitting is None:
         return note("Stopped while looking at the pictures. Nothing was learned this time.")
-    lead, rounds = "Done!", counted(len(progress.points), "round")
-    if not progress.done:
+    lead, rounds = "Done!", counted(len(fitting.points), "round")
+    if not fitting.done:
         lead = "Stopped; what was learned is kept."
-        rounds = f"{len(progress.points)} of {counted(progress.epochs, 'round')}"
-    return render("end", progress=progress, lead=lead, rounds=rounds)
+        rounds = f"{len(fitting.points)} of {counted(fitting.settings.epochs, 'round')}"
+    return render("end", reading=reading, fitting=fitting, lead=lead, rounds=rounds)
 
 
 def download_note(progress: DownloadProgress) -> str:

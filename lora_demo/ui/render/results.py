@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lora_demo.lora.spec import Placement
 from lora_demo.ui.render.notes import note
 from lora_demo.ui.render.templates import render
 
@@ -35,5 +34,5 @@ def held_back_note(base: Score, adapted: Score) -> str:
 def strength_note(adapter: Adapter) -> str:
     """Tell why the dial stands at this strength."""
     spec = adapter.spec
-    is_found = spec.placement is Placement.GUARDED
+    is_found = spec.recipe.method == "guarded"
     return render("strength", words=spec.class_names, strength=adapter.strength, is_found=is_found)

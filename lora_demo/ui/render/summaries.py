@@ -10,7 +10,7 @@ from lora_demo.lora.spec import AdapterSpec, adapter_size
 if TYPE_CHECKING:
     from lora_demo.lab import Result
     from lora_demo.lora.evaluation import Prediction
-    from lora_demo.lora.fitting import FitProgress
+    from lora_demo.serving.runs import Lesson
 
 
 def answers(predictions: tuple[Prediction, ...]) -> list[dict]:
@@ -34,16 +34,16 @@ def judgement(result: Result) -> dict:
     }
 
 
-def summary_of(progress: FitProgress | None, spec: AdapterSpec, model: FrozenModel) -> dict:
-    points = progress.points if progress else ()
-    adapter = progress.adapter if progress else None
-    refused = progress.refused if progress else ()
+def summary_of(lesson: Lesson, spec: AdapterSpec, model: FrozenModel) -> dict:
+    reading, fitting = lesson.reading, lesson.fitting
+    trained = lesson.result or fitting
+    points, refused = fitting.points if fitting else (), reading.refused if reading else ()
     size = adapter_size(spec, model)
     return {
         "losses": [point.loss for point in points],
         "seconds": points[-1].seconds if points else 0.0,
         "trainable_parameters": size.trainable_parameters,
-        "pictures_read": progress.pictures_read if progress else 0,
+        "pictures_read": reading.pictures_read if reading else 0,
         "pictures_refused": [
             {"file_name": error.file_name, "reason": error.reason} for error in refused
         ],
@@ -52,7 +52,7 @@ def summary_of(progress: FitProgress | None, spec: AdapterSpec, model: FrozenMod
         "placement": spec.placement.value,
         "rank": spec.rank,
         "seed": spec.seed,
-        "strength": adapter.strength if adapter else None,
+        "strength": trained.adapter.strength if trained else None,
         "leave_one_out": None,
         "broken": None,
         "before_you": None,

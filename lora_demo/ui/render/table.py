@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lora_demo.lora.recipes import Recipe
 from lora_demo.ui.render.amounts import file_size
 from lora_demo.ui.render.charts import Frame
-from lora_demo.ui.render.recipes import RECIPES, Recipe
 from lora_demo.ui.render.templates import render
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _cells(result: Result) -> tuple[object, ...]:
     """One for each of the columns."""
     spec, broken, classes = result.adapter.spec, result.pictures_broken, result.classes_broken
     return (
-        RECIPES[spec.placement].short_title,
+        spec.recipe.short_title,
         spec.rank,
         f"{result.size.trainable_parameters:,}",
         file_size(result.size.file_bytes),
@@ -83,5 +83,5 @@ def _points(results: Sequence[Result]) -> list[Point]:
         x = FRAME.left + MARGIN + broken * width
         y = FRAME.bottom - MARGIN - learned * height + stacked
         spec = result.adapter.spec
-        points.append(Point(x, y, spec.rank, RECIPES[spec.placement]))
+        points.append(Point(x, y, spec.rank, spec.recipe))
     return points

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from lora_demo.lora.spec import Placement
+from lora_demo.lora.recipes import Placement
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, View, visitor_errors
@@ -86,7 +86,7 @@ def _report(
     with visitor_errors():
         unrelated = unrelated_paths(adapter.spec.class_names, own)
         damage = QUEUE.run_now(session, measure_forgetting, adapter, strength, unrelated)
-        guarded = adapter.spec.placement is Placement.GUARDED
+        guarded = adapter.spec.recipe.method == "guarded"
         report = render_forgetting(damage, unrelated, guarded)
     session.harm = not guarded and not damage.is_none
     return taught_line(adapter.spec) + report, *_offer(session, items, class_name)
@@ -94,7 +94,7 @@ def _report(
 
 def _offer(session: Session, items: Items | None, class_name: str | None) -> tuple[str]:
     """Offer the same lesson with the safe recipe, if it is needed and can begin at once."""
-    under_way = session.lesson_job and not session.lesson_job.done.is_set()
+    under_way = session.asked and not session.asked.job.done.is_set()
     if not session.adapter or not session.harm or under_way:
         return ("",)
     same_words = {*words_shown(items, class_name)} == {*session.adapter.spec.class_names}

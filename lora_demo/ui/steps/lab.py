@@ -12,15 +12,14 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.lora.spec import RANKS
 from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.recording import start_lab
-from lora_demo.serving.runs import Lab
+from lora_demo.serving.recording import Task, start_lab
+from lora_demo.serving.runs import LabRun
 from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET, View, draw_after, reveal_on
 from lora_demo.ui.render.jobs import STOPPING, UNLIMITED, cut_short_note, failed_note, waiting_note
-from lora_demo.ui.render.notes import bar, problem, progress_note, step
-from lora_demo.ui.render.notes import html_note as note
-from lora_demo.ui.render.recipes import SHORT
+from lora_demo.ui.render.notes import note, problem, reading_note, step
 from lora_demo.ui.render.table import results_view
+from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import flatten, unrelated_paths
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings, recipes
@@ -80,16 +79,16 @@ def build_lab(
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
             specs = variants(spec, recipes(spec.model_name))
-            lab = start_lab(session, QUEUE, labelled, specs, unrelated)
+            run = start_lab(session, QUEUE, Task(labelled, unrelated), specs)
         except LoraDemoError as error:
             return problem(error), gr.skip()
-        return waiting_note(lab.jobs[0]), lab
+        return waiting_note(run.jobs[0]), run
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     start.click(on_lab, inputs, [status, current], **UNLIMITED, **QUIET)
     reveal_on(start.click, "lab-status", "lab-status")
     reveal_on(table.click, "answers", "comparison")
-    stop.click(lambda lab: QUEUE.stop(*lab.jobs), current, None, queue=False, **QUIET)
+    stop.click(lambda run: QUEUE.stop(*run.jobs), current, None, queue=False, **QUIET)
     done = current.change(_show_lab, [visitor, current], [status, table], **UNLIMITED, **QUIET)
     view = View(_show, [visitor], [table, save])
     draw_after(done, view)
@@ -97,44 +96,40 @@ def build_lab(
     return LabStep(current, view, chosen, start, table, told)
 
 
-async def _show_lab(session: Session, lab: Lab) -> AsyncIterator[tuple]:
+async def _show_lab(session: Session, run: LabRun) -> AsyncIterator[tuple]:
     """Yields what becomes of status and table."""
     told = drawn = table = None
-    with seen(*lab.jobs):
-        async for _ in follow(*lab.jobs):
+    with seen(*run.jobs):
+        async for _ in follow(*run.jobs):
             SESSIONS.keep(session)
-            status, results = _lab_note(lab), session.results
+            status, results = _lab_note(run), session.results
             if results is not drawn:
                 drawn, table = results, results_view(results)
             if (status, table) != told:
                 yield status, table
                 told = status, table
-    yield _end_note(lab), results_view(session.results)
+    yield _end_note(run), results_view(session.results)
 
 
-def _lab_note(lab: Lab) -> str:
-    from lora_demo.serving.tasks import LabProgress
-
-    if any(job.stopped.is_set() for job in lab.jobs):
+def _lab_note(run: LabRun) -> str:
+    if any(job.stopped.is_set() for job in run.jobs):
         return STOPPING
-    going_on = [job for job in lab.jobs if not job.done.is_set()] or lab.jobs
-    steps = [job.newest for job in going_on if job.newest]
-    now = [step.spec for step in steps if isinstance(step, LabProgress)]
+    going_on = [share for share in run.shares if not share.job.done.is_set()] or run.shares
+    now = [share.spec for share in going_on if share.spec]
     if not now:
-        return progress_note(steps[0]) if steps else waiting_note(going_on[0])
-    recipes = " and ".join(f"{SHORT[spec.placement]}, rank {spec.rank}" for spec in now)
-    text = f"{lab.finished} of {lab.trainings} trainings are done. Now: {recipes}"
-    return note(f"{text}{bar(lab.finished / lab.trainings)}", "busy")
+        reading = [share.reading for share in going_on if share.reading]
+        return reading_note(reading[0]) if reading else waiting_note(going_on[0].job)
+    recipes = " and ".join(f"{spec.recipe.short_title}, rank {spec.rank}" for spec in now)
+    text = f"{run.finished} of {run.trainings} trainings are done. Now: {recipes}"
+    return note(text, "busy", running=True, share=run.finished / run.trainings)
 
 
-def _end_note(lab: Lab) -> str:
-    for job in lab.jobs:
+def _end_note(run: LabRun) -> str:
+    for job in run.jobs:
         if job.error:
             return failed_note(job.error)
-    lead = "Done" if lab.finished == lab.trainings else "Stopped"
-    text = f"{lab.finished} of {lab.trainings} trainings of the lab are in the table."
-    why = "".join({cut_short_note(job) for job in lab.jobs})
-    return why + note(f"<b>{lead}:</b> {text}")
+    why = "".join({cut_short_note(job) for job in run.jobs})
+    return why + render("lab_end", run=run)
 
 
 def _show(session: Session) -> tuple[str, str | None]:
@@ -152,6 +147,4 @@ def _use(session: Session, picked: gr.EventData) -> str:
     if picked.row not in range(len(session.results)):
         return note("That training is not kept any more. Train once more in step 3.", "warn")
     session.adapter = session.results[picked.row].adapter
-    spec = session.adapter.spec
-    name = f"{SHORT[spec.placement]}, rank {spec.rank}"
-    return note(f"In use now: <b>{name}</b>. See steps 4 and 5.", "good")
+    return render("in_use", spec=session.adapter.spec)

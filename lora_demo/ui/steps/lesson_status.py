@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lora_demo.class_names import CATEGORIES, known_words, near_categories
 from lora_demo.errors import LoraDemoError
-from lora_demo.serving.job import Job
+from lora_demo.serving.runs import Lesson
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.render.jobs import STOPPING, cut_short_note, failed_note, waiting_note
 from lora_demo.ui.render.notes import (
     earlier_note,
     end_note,
+    fitting_note,
     note,
     problem,
-    progress_note,
+    reading_note,
     ready_note,
 )
 from lora_demo.ui.uploads import Items, subject_of, words_shown
 
-if TYPE_CHECKING:
-    from lora_demo.lora.fitting import FitProgress
 
-
-def stand(session: Session, items: Items | None, class_name: str | None) -> tuple[str, str]:
+def lesson_status(session: Session, items: Items | None, class_name: str | None) -> tuple[str, str]:
     """The status, and the title of a result that is not of these pictures and words."""
-    job, subject = session.lesson_job, subject_of(items, class_name)
-    has_result = session.lesson is not None and session.lesson.adapter is not None
-    is_earlier = has_result and session.learned != subject
-    earlier = earlier_note(session.lesson.adapter.spec) if is_earlier else ""
-    if job and not is_over(job, made := job.newest):
-        return progress_line(job, made), earlier
-    if job and session.asked == subject:
-        return end_line(session, job), earlier
+    asked, begun, subject = session.asked, session.begun, subject_of(items, class_name)
+    is_earlier = begun is not None and begun.fitting is not None and begun.subject != subject
+    earlier = earlier_note(begun.fitting.spec) if is_earlier else ""
+    if asked and not asked.is_trained:
+        return progress_line(asked), earlier
+    if asked and asked.subject == subject:
+        return end_line(asked), earlier
     return _ready(items, class_name), earlier
 
 
@@ -48,22 +43,17 @@ def _ready(items: Items | None, class_name: str | None) -> str:
     return ready_note(len(words), [] if None in words else distinct, new, near)
 
 
-def is_over(job: Job, made: object) -> bool:
-    """Whether the training is; after its own steps come those of the fair test."""
-    from lora_demo.lora.fitting import FitProgress
-
-    return job.done.is_set() or not isinstance(made, FitProgress | None)
-
-
-def progress_line(job: Job, made: FitProgress | None) -> str:
-    if job.stopped.is_set():
+def progress_line(lesson: Lesson) -> str:
+    if lesson.job.stopped.is_set():
         return STOPPING
-    return progress_note(made) if made else waiting_note(job)
+    if lesson.fitting:
+        return fitting_note(lesson.fitting)
+    return reading_note(lesson.reading) if lesson.reading else waiting_note(lesson.job)
 
 
-def end_line(session: Session, job: Job) -> str:
-    if job.error:
-        return failed_note(job.error)
-    if job.newest is None or session.lesson is None:
+def end_line(lesson: Lesson) -> str:
+    if lesson.job.error:
+        return failed_note(lesson.job.error)
+    if lesson.reading is None:
         return note("Stopped before its turn came. Nothing was learned this time.")
-    return cut_short_note(job) + end_note(session.lesson)
+    return cut_short_note(lesson.job) + end_note(lesson.reading, lesson.fitting)

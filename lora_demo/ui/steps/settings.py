@@ -9,20 +9,17 @@ from gradio.events import Dependency
 
 from lora_demo.backbones.models import BASE_MODELS, BUILT_IN, load_model
 from lora_demo.limits import MAX_EPOCHS, MAX_RANK
-from lora_demo.lora.spec import (
-    DEFAULT_SETTINGS,
-    AdapterSpec,
-    Placement,
-    TrainingSettings,
-    adapter_size,
-)
+from lora_demo.lora.recipes import RECIPES, Placement, TrainingSettings
+from lora_demo.lora.spec import AdapterSpec, adapter_size
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.charts import size_card
-from lora_demo.ui.render.recipes import RECIPES
 
 DEFAULT_SPEC = AdapterSpec(BUILT_IN, Placement.GUARDED)
-OWN_SETTINGS = DEFAULT_SETTINGS[DEFAULT_SPEC.placement]
-_COURSES = {p.value: [s.epochs, s.learning_rate] for p, s in DEFAULT_SETTINGS.items()}
+OWN_SETTINGS = DEFAULT_SPEC.recipe.settings
+_COURSES = {
+    placement.value: [recipe.settings.epochs, recipe.settings.learning_rate]
+    for placement, recipe in RECIPES.items()
+}
 USE_OWN = f"(placement) => ({json.dumps(_COURSES)})[placement]"
 
 
@@ -62,7 +59,7 @@ def recipes(model_name: str) -> list[Placement]:
     With only one linear layer, "all of them" would be the recipe of the last one.
     """
     several = BASE_MODELS[model_name].linear_layers > 1
-    return [p for p in RECIPES if p is not Placement.CLASSIFIER or several]
+    return [p for p, recipe in RECIPES.items() if several or not recipe.every_layer]
 
 
 def build_settings(network: gr.State) -> Settings:
@@ -128,4 +125,4 @@ def _offer(model_name: str, placement: str) -> dict:
 
 def _size(model_name: str, placement: str, rank: int) -> str:
     model, spec = load_model(model_name), AdapterSpec(model_name, placement, rank)
-    return size_card(adapter_size(spec, model), model.title, spec.placement is Placement.GUARDED)
+    return size_card(adapter_size(spec, model), model.title, spec.recipe.method == "guarded")

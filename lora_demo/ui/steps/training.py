@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING
 
 import gradio as gr
 from gradio.events import Dependency
 
 from lora_demo.errors import LoraDemoError
-from lora_demo.serving.job import Job, follow, seen
+from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.recording import learn
+from lora_demo.serving.recording import Task, start_lesson
+from lora_demo.serving.runs import Lesson
 from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET, View, reveal_on
 from lora_demo.ui.render.charts import loss_plot
@@ -30,13 +29,10 @@ from lora_demo.ui.render.notes import (
 )
 from lora_demo.ui.render.results import held_back_note, testing_note
 from lora_demo.ui.samples import flatten, unrelated_paths
-from lora_demo.ui.steps.lesson_status import end_line, is_over, progress_line, stand
+from lora_demo.ui.steps.lesson_status import end_line, lesson_status, progress_line
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings, build_settings
 from lora_demo.ui.uploads import subject_of, taught_words, to_labelled
-
-if TYPE_CHECKING:
-    from lora_demo.lora.fitting import FitProgress
 
 # shown by trays.js, which begins the training when the last picture has arrived
 WAITING_FOR_PICTURES = """<div id="train-waits" class="note note-busy" role="status" hidden>
@@ -46,7 +42,7 @@ Training begins when all pictures are here …</div>"""
 @dataclass(frozen=True)
 class TrainingStep:
     settings: Settings
-    current: gr.State  # the job under way; a new one is current as soon as it stands here
+    current: gr.State  # the lesson under way; a new one is followed as soon as it stands here
     start: gr.Button
     ended: Dependency  # follows every training, however it ended
     judged: Dependency  # follows the fair test
@@ -77,57 +73,57 @@ def build_training(
             labelled = to_labelled(*shown)
             spec = settings.spec(values, values[network], taught_words(labelled))
             unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
-            arguments = labelled, spec, settings.training(values), unrelated
-            subject = subject_of(*shown)
-            job = Job(partial(learn, session, subject, arguments), session)
-            session.lesson_job = QUEUE.submit(job, instead_of=session.lesson_job)
+            task, dials = Task(labelled, unrelated), settings.training(values)
+            lesson = start_lesson(session, QUEUE, task, spec, dials, subject_of(*shown))
         except LoraDemoError as error:
             return {status: problem(error)}
-        session.asked = subject
-        return {status: waiting_note(job), earlier: "", tested: "", current: job}
+        return {status: waiting_note(lesson.job), earlier: "", tested: "", current: lesson}
 
     inputs = {visitor, network, pictures.gallery, pictures.class_name, alone, *settings.dials}
     start.click(on_train, inputs, [status, earlier, tested, current], **QUIET)
     reveal_on(start.click, "lesson-status", "loss", room=320)
-    stop.click(lambda session: QUEUE.stop(session.lesson_job), visitor, None, queue=False, **QUIET)
+    stop.click(_stop, visitor, None, queue=False, **QUIET)
     ended = current.change(_show_training, [visitor, current], [status, plot], **UNLIMITED, **QUIET)
     judged = ended.then(_show_test, current, tested, **UNLIMITED, **QUIET)
-    view = View(stand, [visitor, pictures.gallery, pictures.class_name], [status, earlier])
+    view = View(lesson_status, [visitor, pictures.gallery, pictures.class_name], [status, earlier])
     return TrainingStep(settings, current, start, ended, judged, view)
 
 
-async def _show_training(session: Session, job: Job) -> AsyncIterator[tuple]:
+def _stop(session: Session) -> None:
+    if session.asked:
+        QUEUE.stop(session.asked.job)
+
+
+async def _show_training(session: Session, lesson: Lesson) -> AsyncIterator[tuple]:
     """Yields what becomes of status and plot."""
     told = None
-    with seen(job):
-        async for _ in follow(job):
+    with seen(lesson.job):
+        async for _ in follow(lesson.job):
             SESSIONS.keep(session)
-            made = job.newest
-            if is_over(job, made):
+            if lesson.is_trained:
                 break
-            status = progress_line(job, made)
+            status = progress_line(lesson)
             if status != told:  # an update costs the server more than a look
-                yield status, _plot(made)
+                yield status, _plot(lesson)
                 told = status
-    yield end_line(session, job), _plot(session.lesson)
+    yield end_line(lesson), _plot(session.begun)
 
 
-def _plot(progress: FitProgress | None) -> str:
+def _plot(lesson: Lesson | None) -> str:
     """To draw what stands there costs the server less than `gr.skip()`, which makes a component."""
-    return loss_plot(progress.points, progress.epochs) if progress else loss_plot((), 1)
+    fitting = lesson and lesson.fitting
+    return loss_plot(fitting.points, fitting.settings.epochs) if fitting else loss_plot((), 1)
 
 
-async def _show_test(job: Job) -> AsyncIterator[str]:
-    from lora_demo.lab import Result
-    from lora_demo.lora.cross_validation import HeldBack
-
+async def _show_test(lesson: Lesson) -> AsyncIterator[str]:
+    job = lesson.job
     with seen(job):
         async for _ in follow(job):
-            if isinstance(job.newest, HeldBack):
-                yield testing_note(job.newest)
-    if isinstance(job.newest, Result):
-        yield held_back_note(job.newest.base, job.newest.adapted)
-    elif isinstance(job.newest, HeldBack):  # it ended in the middle
+            if lesson.held_back:
+                yield testing_note(lesson.held_back)
+    if lesson.result:
+        yield held_back_note(lesson.result.base, lesson.result.adapted)
+    elif lesson.held_back:  # it ended in the middle
         yield failed_note(job.error) if job.error else cut_short_note(job)
     else:
         yield ""

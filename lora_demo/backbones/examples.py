@@ -1,0 +1,77 @@
+"""Pictures and their labels to one set of features, with progress."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from lora_demo.backbones.duplicates import DuplicateCheck
+from lora_demo.backbones.features import FeatureSet, label_features, read_features
+from lora_demo.backbones.models import FrozenModel
+from lora_demo.class_names import find_category, known_words
+from lora_demo.errors import ImageError, LoraDemoError, without_traceback
+from lora_demo.images.reading import LabelledImage
+from lora_demo.limits import MAX_PICTURES
+
+
+@dataclass(frozen=True)
+class ReadingProgress:
+    """How many pictures are read, and which were refused."""
+
+    pictures: int
+    pictures_read: int = 0
+    refused: tuple[ImageError, ...] = ()
+    seconds: float = 0.0
+    features: FeatureSet | None = None  # of all that could be read; None until the last progress
+
+    @property
+    def seconds_left(self) -> float | None:
+        """From the mean pace so far; None before the first picture."""
+        seen = self.pictures_read + len(self.refused)
+        return self.seconds / seen * (self.pictures - seen) if seen else None
+
+
+def read_examples(
+    model: FrozenModel,
+    pictures: Sequence[LabelledImage],
+    class_names: Sequence[str] = (),
+    with_pixels: bool = True,
+) -> Iterator[ReadingProgress]:
+    """Pictures of the base model's classes, or of new words among `class_names`, one at a time.
+
+    A bad file, or a copy of an earlier picture, is left out and named in `refused`: a copy would
+    count twice, and give away the answer when the other one is hidden. The last progress has the
+    `features` of the others, their pixels only where they are asked for. Raises `LoraDemoError`
+    where none is left.
+    """
+    if not 1 <= len(pictures) <= MAX_PICTURES:
+        raise LoraDemoError(
+            f"There are {len(pictures):,} pictures to learn from. Add at least 1 and at most "
+            f"{MAX_PICTURES:,}; five are a good start."
+        )
+    started = time.perf_counter()
+    features, labels, refused = [], [], []
+    words, originals = known_words(class_names, model.categories), DuplicateCheck(len(pictures))
+    progress = ReadingProgress(pictures=len(pictures))
+    yield progress
+    for picture in pictures:
+        try:
+            read = read_features(model, picture.path, with_pixels)
+            label = words.index(find_category(picture.label, words))
+            originals.add(picture, read.miniature)
+            features.append(read)
+            labels.append(label)
+        except ImageError as error:
+            refused.append(without_traceback(error))
+        progress = replace(
+            progress,
+            pictures_read=len(features),
+            refused=tuple(refused),
+            seconds=time.perf_counter() - started,
+        )
+        yield progress
+    if not features:
+        reasons = " ".join(str(error) for error in refused[:3])
+        raise LoraDemoError(f"None of the pictures could be used. {reasons}")
+    yield replace(progress, features=label_features(features, labels))
