@@ -22,12 +22,12 @@ class Result:
     adapter: Adapter
     pictures: int
     size: Size
-    seconds: float  # of the training alone
+    seconds: float  # of the training, without the tests
     final_loss: float  # nats
-    base: Score  # of the hidden pictures; 0 of 0 where there was but one picture
+    base: Score  # of the hidden pictures; 0 of 0 if there was only one picture
     adapted: Score
     pictures_broken: Broken  # of the unrelated pictures
-    classes_broken: Broken | None  # of the prototypes; None where the placement has none
+    classes_broken: Broken | None  # of the prototypes; None if the recipe has none
 
 
 def judge(
@@ -61,8 +61,8 @@ def judge(
 def variants(
     spec: AdapterSpec, placements: Sequence[Placement], ranks: Sequence[int] = RANKS
 ) -> list[AdapterSpec]:
-    """Every placement with every rank, all else as in `spec`, but the strength: each finds its
-    own.
+    """Combine every placement with every rank. Each finds its own strength; the rest is as in
+    `spec`.
     """
     return [
         replace(spec, placement=placement, rank=rank, strength=None)
@@ -77,9 +77,9 @@ def sweep(
     specs: Sequence[AdapterSpec],
     unrelated: Sequence[Features],
 ) -> Iterator[FitProgress | HeldBack | Result]:
-    """One training after the other, each with its placement's own settings.
+    """Train and judge one spec after the other, each with its recipe's own settings.
 
-    The steps between two results come, too, so that it can be stopped at each.
+    Yields the steps between two results, too, so that it can be stopped at each.
     """
     for spec in specs:
         for progress in fit(model, features, spec):
@@ -88,7 +88,7 @@ def sweep(
 
 
 def to_csv(results: Sequence[Result]) -> str:
-    """A header and one line a result, for spreadsheets."""
+    """Write a header and one line a result, for spreadsheets."""
     rows = [_row(result) for result in results]
     file = io.StringIO()
     writer = csv.DictWriter(file, rows[0])

@@ -1,4 +1,4 @@
-"""An honest test with few pictures: each is hidden in turn, and learned from the others alone."""
+"""An honest test with few pictures: each is hidden in turn while the others are learned."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class HeldBack:
     folds: int
     base: Score
     adapted: Score  # at this strength:
-    strength: float  # the one asked for; else, for `guarded`, the automatic one, which is to be set
+    strength: float  # the one asked for; otherwise the one that `guarded` found
 
 
 def leave_one_out(

@@ -48,7 +48,7 @@ def compare(
     adapter: Adapter | None = None,
     strength: float | None = None,
 ) -> Comparison:
-    """One picture, base against base + LoRA, at the adapter's own strength by default.
+    """Compare base and base + LoRA on one picture, by default at the adapter's own strength.
 
     Without an adapter both sides are the base model's.
     """
@@ -70,7 +70,7 @@ def compare(
 def _rank(
     categories: tuple[str, ...], logits: torch.Tensor, named: Sequence[str] = ()
 ) -> tuple[tuple[Prediction, ...], tuple[Prediction, ...]]:
-    """The top-5 of logits (1, C), and where the named classes are."""
+    """Return the top-5 of logits (1, C), and the places of the named classes."""
     probabilities, order = logits[0].softmax(0).sort(descending=True, stable=True)
     places = [int((order == categories.index(name)).nonzero()) for name in named]
 
@@ -91,7 +91,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Broken:
-    """Of `total` answers that should have stayed: those that did not."""
+    """Of `total` answers that should have stayed, those that changed."""
 
     changes: tuple[Changed, ...]
     captured: int  # of these, how many became a taught class
@@ -106,7 +106,7 @@ class Broken:
 def count_broken(
     unrelated: Iterable[Features], adapter: Adapter, strength: float | None = None
 ) -> Broken:
-    """Compares the first answers, at the adapter's own strength by default."""
+    """Compare the first answers, by default at the adapter's own strength."""
     changes: list[Changed] = []
     total = 0
     for features in unrelated:
@@ -123,7 +123,7 @@ def count_broken(
 @cache
 @torch.no_grad()
 def class_prototypes(model: FrozenModel) -> Features:
-    """Features that the head recognises with certainty, one row a class, made without pictures.
+    """Make features that the head recognises with certainty, one row a class, without pictures.
 
     A class's own part is its row of relu(W), at length 1. To it comes half as much of what all
     classes share, the direction of their mean: photographs have 0.56 times as much of it as of
@@ -145,7 +145,7 @@ def class_prototypes(model: FrozenModel) -> Features:
 def count_classes_broken(
     model: FrozenModel, adapter: Adapter, strength: float | None = None
 ) -> Broken | None:
-    """Of the prototypes of all classes; None where the adapter does not read the head's input."""
+    """Count broken prototypes; None if the adapter does not read the head's input."""
     if adapter.spec.recipe.reads != "head_input":
         return None
     return count_broken([class_prototypes(model)], adapter, strength)

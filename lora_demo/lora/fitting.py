@@ -68,13 +68,12 @@ def fit(
     spec: AdapterSpec,
     settings: TrainingSettings | None = None,
 ) -> Iterator[FitProgress]:
-    """Adam on the cross-entropy, shuffled mini-batches (`guarded`: all at once); one progress an
-    epoch.
+    """Train an adapter; yield one progress an epoch.
 
-    The trunk is not run: what it contributes stands in `features`; `classifier` alone runs the
-    linear layers. `settings` are by default the placement's own. Raises `LoraDemoError` where a
-    label is neither the base model's nor one of `spec.class_names`, or where pixels are missing;
-    `DivergedError` where the loss overflows, or is in the end twice what it was in the beginning.
+    The trunk is not run: what it contributes is in `features`. Only `classifier` runs the linear
+    layers. `settings` are by default the recipe's own. Raises `LoraDemoError` if a
+    label is neither the base model's nor one of `spec.class_names`, or if pixels are missing;
+    `DivergedError` if the loss overflows, or is in the end twice what it was at first.
     """
     own = spec.recipe.settings
     settings = settings or own

@@ -1,4 +1,4 @@
-"""Trainings of B alone: with a fixed A they are logistic regressions, and run side by side."""
+"""Train only B, several times side by side: with a fixed A, each is a logistic regression."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TaughtLogits:
 def train_columns(
     taught: TaughtLogits, responses: Tensor, shown: Tensor, settings: TrainingSettings
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Run F trainings at once, of the taught classes' columns of B alone.
+    """Run F trainings at once, of only the taught classes' columns of B.
 
     Of training f, x A is responses[f] (F, N, r), and shown[f] (F, N) tells what it learns from: all
     of that at once. Yields the losses before each step, (F,) nats, and B (F, r, k), always the

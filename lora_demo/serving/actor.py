@@ -1,4 +1,4 @@
-"""The other end of the line: what works in a process or on a machine of its own."""
+"""A worker in another process or on another machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOG = logging.getLogger("lora_demo")
 
 
 class Actor:
-    """Runs by key. Each is at work only while somebody asks for its news."""
+    """Holds runs by key. A run works only while somebody polls it."""
 
     def __init__(self, threads: int):
         import torch
@@ -25,14 +25,14 @@ class Actor:
         torch.set_num_threads(threads)
         self._runs: dict[str, Iterator] = {}
 
-    def begin(self, key: str, payload: bytes) -> Answer:
+    def start(self, key: str, payload: bytes) -> Answer:
         self._runs[key] = run_payload(payload)
-        return self.look(key)
+        return self.poll(key)
 
-    def look(self, key: str) -> Answer | None:
-        """Of the steps of a quarter of a second the last; one that is not to be missed, at once.
+    def poll(self, key: str) -> Answer | None:
+        """Return the latest step each quarter second; steps marked as lasting, at once.
 
-        None where there is no such run (any more).
+        None if there is no such run, or not any more.
         """
         from lora_demo.serving.tasks import is_lasting
 
@@ -47,13 +47,13 @@ class Actor:
                     return [pickle.dumps(step)], False
         except LoraDemoError as error:  # is raised again on the other side
             news = [error]
-        except Exception as error:  # whatever it was: not all of them can be pickled
+        except Exception as error:  # not every error can be pickled
             LOG.exception("a run failed")
             news = [RuntimeError(repr(error))]
         self._runs.pop(key, None)
         return list(map(pickle.dumps, news)), True
 
-    def end(self, key: str) -> None:
+    def cancel(self, key: str) -> None:
         steps = self._runs.pop(key, None)
         if steps:
             steps.close()

@@ -1,4 +1,4 @@
-"""What is to go: files, and memory that nobody uses any more."""
+"""Delete files, and give memory back to the system."""
 
 import ctypes
 import shutil
@@ -11,7 +11,7 @@ from lora_demo.limits import KEEP_SECONDS
 
 
 def delete(files: Iterable[Path]) -> None:
-    """And the folder of each, where nothing else is in it."""
+    """Delete the files, and each parent folder left empty."""
     for file in files:
         with suppress(OSError):
             file.unlink()
@@ -19,7 +19,7 @@ def delete(files: Iterable[Path]) -> None:
 
 
 def delete_old(folders: Iterable[Path]) -> None:
-    """With all that is in them, those that nothing was put into for an hour."""
+    """Delete each folder, with its contents, to which nothing was added for an hour."""
     for folder in folders:
         with suppress(FileNotFoundError):  # somebody else may be first
             if time.time() - folder.stat().st_mtime > KEEP_SECONDS:
@@ -27,6 +27,6 @@ def delete_old(folders: Iterable[Path]) -> None:
 
 
 def give_back_memory() -> None:
-    """To the system. Linux's C library keeps what was freed: 200 MB after a hundred trainings."""
+    """Return freed memory to the system. Linux's C library keeps 200 MB after 100 trainings."""
     with suppress(AttributeError, OSError, TypeError):  # another system's has no such function
         ctypes.CDLL(None).malloc_trim(0)

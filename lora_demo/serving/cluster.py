@@ -1,4 +1,4 @@
-"""More than one machine: Ray actors as workers of the queue. No other room knows of Ray."""
+"""Ray actors as workers of the queue, on one machine or many. Only this module knows Ray."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ PATIENCE_SECONDS = 60  # with an actor that is being started again, and with a s
 
 
 class LostError(Exception):
-    """The actor is gone, and its runs with it; a new one has taken its place."""
+    """The actor is gone with its runs, and a new one has taken its place."""
 
 
 class RayWorker:
-    """Ray starts a lost actor again, on another machine where its own is gone."""
+    """Runs functions on one actor. Ray restarts a lost actor, on another machine if need be."""
 
     def __init__(self, actor: object):
         self.actor = actor
 
     def __call__(self, function: Callable[..., Iterator], *arguments: object) -> Iterator:
-        """The steps; from the first again where the actor was lost, which happens once at most."""
+        """Yield the steps, from the first again if the actor was lost, but only once."""
         payload = pack((function, arguments))
         for _ in range(TRIES):
             with suppress(LostError):
@@ -40,7 +40,7 @@ class RayWorker:
     def _run(self, payload: bytes) -> Iterator:
         key, over = uuid.uuid4().hex, False
         try:
-            answer = self._ask("begin", key, payload)
+            answer = self._ask("start", key, payload)
             while not over:
                 if answer is None:
                     raise LostError("Another actor has taken its place, and knows no such run.")
@@ -49,14 +49,14 @@ class RayWorker:
                     if isinstance(step, Exception):
                         raise step
                     yield step
-                answer = None if over else self._ask("look", key)
+                answer = None if over else self._ask("poll", key)
         finally:
             if not over:
                 with suppress(LostError):
-                    self._ask("end", key)  # then it is free
+                    self._ask("cancel", key)  # then it is free
 
     def _ask(self, method: str, *arguments: object) -> Answer | None:
-        """What that method of the actor returns."""
+        """Call a method of the actor."""
         import ray
         from ray.exceptions import GetTimeoutError, RayActorError
 
@@ -76,19 +76,19 @@ class RayWorker:
         until = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < until:
             try:
-                ray.get(self.actor.look.remote("no run"), timeout=PATIENCE_SECONDS)
+                ray.get(self.actor.poll.remote("no run"), timeout=PATIENCE_SECONDS)
                 return
             except (RayActorError, GetTimeoutError):
                 time.sleep(0.5)
 
 
 def start_ray_workers(where: str, threads: int | None = None) -> list[RayWorker]:
-    """`where` is a number: as many actors on this machine; or the `ray://host:port` of a cluster:
-    one actor a machine.
+    """Start actors: so many on this machine if `where` is a number; or one on each machine of a
+    cluster if it is `ray://host:port`.
 
-    Raises `LoraDemoError` where Ray is missing or `where` is neither.
+    Raises `LoraDemoError` if Ray is missing, or if `where` is neither.
     """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is to leave the machines
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machines
     try:
         import ray
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""One piece of long work: its steps, why it ended, and how it is watched."""
+"""One piece of long work: its steps, why it ended, and how to follow it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lora_demo.errors import LoraDemoError, without_traceback
 from lora_demo.limits import MAX_AWAY_SECONDS, MAX_JOB_SECONDS
 
 Worker = Callable[..., Iterator]  # worker(function, *arguments): the steps of that function
-SHOW_SECONDS = 0.25  # between two looks at a job; browsers fall behind at more
-CHECKS = 5  # for the end of a job, between two looks
-WAITING_LOOKS = 8  # at a job in line, one look takes the time of so many: each costs the server
-TURN_SECONDS = 1.0  # of work, where others wait; less where the page was closed
-LEFT_SECONDS = 5.0  # without a look: whoever is here goes first
+SHOW_SECONDS = 0.25  # between two looks at a job; a browser cannot keep up with more
+CHECKS = 5  # whether a job has ended, between two looks
+WAITING_LOOKS = 8  # a job in line is looked at this much less often, as each look costs time
+TURN_SECONDS = 1.0  # of work, if others wait; less if the page was closed
+ABANDONED_SECONDS = 5.0  # without a heartbeat: then others go first
 STOPPED, OUT_OF_TIME, AWAY = "stopped", "out of time", "nobody was there"
 
 LOG = logging.getLogger("lora_demo")
@@ -44,15 +44,15 @@ class Job:
 
     @property
     def is_abandoned(self) -> bool:
-        return self.closed or time.monotonic() - self.seen_at > LEFT_SECONDS
+        return self.closed or time.monotonic() - self.seen_at > ABANDONED_SECONDS
 
     def heartbeat(self) -> None:
-        """Somebody is here."""
+        """Note that somebody follows this job now."""
         self.seen_at = time.monotonic()
         self.closed = False  # the page that showed it
 
     def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
-        """Until it is done; or for a second, where others wait for the worker."""
+        """Work until it is done, or for one turn if others wait for the worker."""
         began = time.monotonic()
         earlier = self.seconds
         try:
@@ -69,7 +69,7 @@ class Job:
                     return
         except LoraDemoError as error:
             self.error = without_traceback(error)
-        except Exception as error:  # whatever it was, the worker goes on with the next job
+        except Exception as error:  # the worker goes on with the next job
             LOG.exception("a job failed")
             self.error = without_traceback(error)
         self.finish()
@@ -78,7 +78,7 @@ class Job:
         try:
             if self._steps:
                 self._steps.close()
-        except Exception:  # whoever waits for the end is not to wait for ever
+        except Exception:  # nobody is to wait for ever
             LOG.exception("a job did not end well")
         finally:
             self.work = self._steps = None  # they hold what it worked on
@@ -93,7 +93,7 @@ class Job:
 
 
 def wait_for(job: Job) -> Iterator[Job]:
-    """The job, four times a second until it is done, and once more then."""
+    """Yield the job four times a second until it is done, and once more then."""
     while not job.done.wait(SHOW_SECONDS if job.newest else SHOW_SECONDS / CHECKS):
         job.heartbeat()
         yield job
@@ -102,7 +102,7 @@ def wait_for(job: Job) -> Iterator[Job]:
 
 @contextmanager
 def seen(*jobs: Job) -> Iterator[None]:
-    """For handlers that show jobs: one that is cut off belongs to a page that was closed."""
+    """Mark the jobs as closed if the handler that shows them is cut off: then its page was."""
     try:
         yield
     except BaseException:
@@ -112,7 +112,7 @@ def seen(*jobs: Job) -> Iterator[None]:
 
 
 async def follow(*jobs: Job) -> AsyncIterator[None]:
-    """Until all are done, for handlers that are not to hold a thread meanwhile."""
+    """Yield now and then until all are done, without holding a thread meanwhile."""
 
     def over() -> bool:
         return all(job.done.is_set() for job in jobs)

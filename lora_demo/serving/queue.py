@@ -1,4 +1,4 @@
-"""Long work has one owner: it waits in line here, and each worker does one job after the other."""
+"""The one line for long work: each worker takes one job after the other from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from lora_demo.serving.cleanup import give_back_memory
 from lora_demo.serving.job import STOPPED, Job, Worker
 
 try:
-    from spaces import GPU  # on Hugging Face's shared graphics cards: whoever needs one must say so
+    from spaces import (
+        GPU,  # on Hugging Face's shared graphics cards: a function must say that it needs one
+    )
 except ImportError:
 
     def GPU(function: Callable) -> Callable:  # noqa: N802
@@ -21,15 +23,15 @@ except ImportError:
 
 @GPU
 def work_here(function: Callable[..., Iterator], *arguments: object) -> Iterator:
-    """The worker of an app on one machine: this process."""
+    """Run the function in this process: the worker of an app on one machine."""
     yield from function(*arguments)
 
 
 class JobQueue:
-    """The line, and the workers. A stopped job keeps its worker until its step has ended.
+    """Keep the line and the workers. A stopped job keeps its worker until its step has ended.
 
-    Long jobs take turns: after a second of work a job goes to the end of the line. Those whose page
-    is closed go last, and a worker takes those whose pictures it has before others.
+    Long jobs take turns: after a second of work a job goes to the end of the line. Jobs whose page
+    is closed go last, and each worker prefers jobs whose pictures it has.
     """
 
     def __init__(self) -> None:
@@ -40,7 +42,7 @@ class JobQueue:
         self._changed = threading.Condition()
 
     def start_workers(self, workers: Sequence[Worker]) -> None:
-        """Each has a thread that waits for jobs; once, before the first job."""
+        """Start a thread for each worker. Call it once, before the first job."""
         if self._workers:
             raise RuntimeError("the queue has its workers already")
         self._workers = list(workers)
@@ -48,12 +50,12 @@ class JobQueue:
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
 
     def submit(self, job: Job, instead_of: Job | None = None) -> Job:
-        """Ends an earlier job once this one is in line; `LoraDemoError` where the line is full."""
+        """Put a job in line, then stop an earlier one; `LoraDemoError` if the line is full."""
         self.submit_all([job], [instead_of])
         return job
 
     def submit_all(self, jobs: Sequence[Job], instead_of: Sequence[Job | None] = ()) -> None:
-        """The same with several, which are in line together or not at all."""
+        """Put several jobs in line, all of them or none."""
         with self._changed:
             if not self._workers:
                 self.start_workers([work_here])
@@ -66,17 +68,17 @@ class JobQueue:
         self.stop(*instead_of)
 
     def shares(self, work: Sequence) -> list[Sequence]:
-        """What each worker would do of it, if all of them shared it."""
+        """Divide work among all workers."""
         count = min(len(self._workers) or 1, len(work))
         return [work[first::count] for first in range(count)]
 
     def position(self, job: Job) -> int | None:
-        """How many wait before it; None when it is not waiting."""
+        """Count the jobs before this one; None if it is not waiting."""
         with self._changed:
             return self._waiting.index(job) if job in self._waiting else None
 
     def stop(self, *jobs: Job | None) -> None:
-        """Each ends by itself after the step that is under way; one that waits, at once."""
+        """Stop jobs: after the step that is under way, or at once if they wait."""
         for job in filter(None, jobs):
             job.stopped.set()
             with self._changed:
@@ -88,13 +90,13 @@ class JobQueue:
     def run_now(
         self, owner: object, function: Callable[..., Iterator], *arguments: object
     ) -> object:
-        """The one step of that function; past the line, by the worker that knows the owner."""
+        """Return the one step of a function, past the line, from the owner's worker."""
         worker = (self._workers or [work_here])[self._homes.get(owner, 0)]
         [answer] = worker(function, *arguments)
         return answer
 
     def run_on_all(self, function: Callable[..., Iterator], *arguments: object) -> None:
-        """Past the line, by every worker."""
+        """Run a function past the line, on every worker."""
         for worker in self._workers or [work_here]:
             for _ in worker(function, *arguments):
                 pass
@@ -117,7 +119,7 @@ class JobQueue:
                 give_back_memory()
 
     def _for(self, number: int) -> Job | None:
-        """Who is next at this worker."""
+        """Choose the next job of this worker."""
 
         def rank(job: Job) -> tuple[bool, ...]:
             home = self._begun.get(job, self._homes.get(job.owner, number))

@@ -1,6 +1,6 @@
-"""The one channel from jobs to a visitor's session: each step is written down as it comes.
+"""The one channel from jobs to a session: each step is recorded as it comes.
 
-It does not matter whether the page is still open.
+Whether the page is still open does not matter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LOG = logging.getLogger("lora_demo")
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be learned, and what is not to change."""
+    """The pictures to learn from, and those that should not change."""
 
     pictures: Sequence[LabelledImage]
     unrelated: Sequence[Path]
@@ -72,7 +72,7 @@ def _train(
     settings: TrainingSettings,
     worker: Worker,
 ) -> Iterator:
-    """Write the steps down; after an error all is as it was before."""
+    """Record the steps; after an error, restore what was there before."""
     from lora_demo.serving.tasks import train_and_evaluate
 
     before = session.adapter, session.begun
@@ -115,7 +115,7 @@ def _run_share(
     specs: Sequence[AdapterSpec],
     worker: Worker,
 ) -> Iterator:
-    """Write the steps down; what is found joins the visitor's other results."""
+    """Record the steps; each result joins the visitor's others."""
     from lora_demo.backbones.examples import ReadingProgress
     from lora_demo.serving.tasks import run_lab
 
@@ -131,7 +131,7 @@ def _run_share(
 
 
 def _log(lesson: Lesson) -> None:
-    """What and how long; no pictures, names or words."""
+    """Log what was trained and how long; no pictures, names or words."""
     reading, fitting = lesson.reading, lesson.fitting
     if reading and not fitting:
         LOG.info("training: stopped while reading %d pictures", reading.pictures)

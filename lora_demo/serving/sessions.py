@@ -1,4 +1,4 @@
-"""What belongs to one visitor: kept for an hour, and found again by a secret of the browser's."""
+"""What belongs to one visitor, kept for an hour and found again by a secret in the browser."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
     from lora_demo.serving.runs import LabRun, Lesson
 
 LOG = logging.getLogger("lora_demo")
-LOOK_SECONDS = 60  # between two looks for what is to go
-KEPT_TIMES = 4  # that a file to download was made anew: a page that is gone may have asked last
-STEP_SECONDS = 5  # that a stopped job may still take
+TRIM_SECONDS = 60  # between two deletions of what is old
+KEPT_TIMES = 4  # versions of a file to download: an older page may still ask for an older one
+STEP_SECONDS = 5  # that a stopped job may still need
 
 
 @dataclass(eq=False)
 class Session:
-    """All of one visitor's work: the jobs write into it, and the page is drawn from it."""
+    """All work of one visitor: `recording` writes into it, and the page is drawn from it."""
 
-    secret: str = ""  # in the browser tab alone; empty where there is none, as in API calls
+    secret: str = ""  # only the browser tab knows it; empty for API calls
     seen: float = field(default_factory=time.monotonic)
-    touched: float = -math.inf  # when its files were, last
+    touched: float = -math.inf  # when its files were touched last
     adapter: Adapter | None = None  # in use
     asked: Lesson | None = None  # the last one that was asked for
     begun: Lesson | None = None  # the last one whose turn came, and that did not fail
@@ -59,17 +59,17 @@ class Session:
         return sum(p.nbytes for adapter in adapters for p in adapter.parameters())
 
     @property
-    def jobs(self) -> list[Job]:  # all that was asked last
+    def jobs(self) -> list[Job]:  # those asked for last
         lesson = [self.asked.job] if self.asked else []
         return lesson + (self.lab.jobs if self.lab else [])
 
-    def add_result(self, result: Result) -> None:  # the oldest go where it gets too much
+    def add_result(self, result: Result) -> None:  # the oldest results go if it gets too much
         self.results = [*self.results, result][-MAX_RESULTS:]
         while self.size_bytes > MAX_VISITOR_BYTES and len(self.results) > 1:
             self.results = self.results[1:]
 
     def own(self, paths: Iterable[Path], kind: str = "") -> None:
-        """Files that are to go with the visitor; of a kind, only the newest ones stay."""
+        """Remember files, to delete them with the session; of a kind, keep only the newest."""
         paths = list(paths)
         if kind:
             made = [*self.made.get(kind, ()), paths]
@@ -78,9 +78,9 @@ class Session:
         self.files.update(path.resolve() for path in paths)
 
     def touch(self) -> None:
-        """Seen now. Gradio deletes what nobody touched for an hour: once a minute will do."""
+        """Note a visit, and once a minute touch the files: Gradio deletes them after an hour."""
         self.seen = time.monotonic()
-        if self.seen - self.touched < LOOK_SECONDS:
+        if self.seen - self.touched < TRIM_SECONDS:
             return
         self.touched = self.seen
         for file in tuple(self.files):
@@ -90,14 +90,14 @@ class Session:
             except OSError:
                 self.files.discard(file)
 
-    def empty(self, but: set[Path]) -> None:
-        """Nothing of it stays, neither in memory nor on disk, `but` files that others have, too."""
+    def empty(self, of_others: set[Path]) -> None:
+        """Delete everything, in memory and on disk, except files that others have, too."""
         from lora_demo.backbones.features import forget_features
 
         QUEUE.stop(*self.jobs)
         for job in self.jobs:
             job.done.wait(STEP_SECONDS)
-        files = self.files - but
+        files = self.files - of_others
         if files:
             QUEUE.run_on_all(forget_features, list(files))
         delete(files)
@@ -105,14 +105,14 @@ class Session:
 
 
 class Sessions:
-    """Whoever was here within the hour, by secret; bounded in number, bytes and age."""
+    """The sessions of the last hour, by secret; bounded in number, bytes and age."""
 
     def __init__(self) -> None:
         self._by_secret: dict[str, Session] = {}  # who was seen last is last
         self._lock = threading.Lock()
 
     def find(self, secret: object) -> Session:
-        """Who has that secret; else somebody new, with a secret of 256 bits."""
+        """Return the session with that secret, or a new one with a secret of 256 bits."""
         with self._lock:
             found = self._by_secret.get(secret) if isinstance(secret, str) else None
         visitor = found or Session(secrets.token_urlsafe(32))
@@ -120,7 +120,7 @@ class Sessions:
         return visitor
 
     def keep(self, visitor: Session) -> None:
-        """It is here now. An emptied one has no secret any more, and is not kept."""
+        """Keep a session, as it is in use. An emptied one has no secret and is not kept."""
         visitor.touch()
         if visitor.secret:
             with self._lock:
@@ -130,7 +130,7 @@ class Sessions:
     def forget(self, visitor: Session) -> None:
         with self._lock:
             self._by_secret.pop(visitor.secret, None)
-            visitor.secret = ""  # so that nothing keeps it from now on
+            visitor.secret = ""  # so that it is not kept again
             others = {f for other in self._by_secret.values() for f in tuple(other.files)}
         visitor.empty(others)
 
@@ -145,15 +145,15 @@ class Sessions:
                 self.forget(visitor)
 
     def start_trimming(self) -> None:
-        """Trim once a minute, in a thread: what is old is to go on quiet days, too."""
+        """Trim once a minute in a thread, so that old work goes on quiet days, too."""
         threading.Thread(target=self._trim_forever, daemon=True).start()
 
     def _trim_forever(self) -> None:
         while True:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(TRIM_SECONDS)
             try:
                 self.trim()
-            except Exception:  # whatever it was, the next time may be better
+            except Exception:  # the next time may be better
                 LOG.exception("old work could not be forgotten")
 
 

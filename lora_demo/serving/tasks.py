@@ -1,4 +1,4 @@
-"""A visitor's wishes as functions of files, so that any process or machine can do them."""
+"""What visitors ask for, as functions of files, so that any process or machine can do it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +28,7 @@ from lora_demo.lora.spec import AdapterSpec
 
 @dataclass(frozen=True)
 class LabProgress:
-    """How far the lab is."""
+    """How far one worker's share of the lab is."""
 
     number: int  # of the training that is under way, from 1
     spec: AdapterSpec  # of that training
@@ -36,13 +36,13 @@ class LabProgress:
 
     @property
     def finished(self) -> int:
-        """How many trainings are."""
+        """How many trainings are done."""
         return self.number - (not isinstance(self.step, Result))
 
 
 @dataclass(frozen=True)
 class ForgettingReport:
-    """What a LoRA changed of what it was not to touch."""
+    """What a LoRA changed that it should not touch."""
 
     groups: dict[str, Broken]  # pictures, by group; an index counts all that were given
     classes: Broken | None
@@ -71,7 +71,7 @@ def train_and_evaluate(
     settings: TrainingSettings | None,
     unrelated: Sequence[Path],
 ) -> Iterator[Step]:
-    """A training, the fair test, and what broke; no step holds features, which may be large."""
+    """Train, test fairly, and count what broke. No step holds features, which may be large."""
     model, with_pixels = load_model(spec.model_name), spec.recipe.reads == "pixels"
     for reading in read_examples(model, pictures, spec.class_names, with_pixels):
         yield replace(reading, features=None)
@@ -86,7 +86,7 @@ def run_lab(
     specs: Sequence[AdapterSpec],
     unrelated: Sequence[Path],
 ) -> Iterator[Step]:
-    """The lab: the pictures are read once, then trained as each of the specs says."""
+    """Read the pictures once, then train as each of the specs says."""
     model = load_model(specs[0].model_name)
     with_pixels = any(spec.recipe.reads == "pixels" for spec in specs)
     for reading in read_examples(model, pictures, specs[0].class_names, with_pixels):
@@ -101,7 +101,7 @@ def run_lab(
 def compare_picture(
     path: Path, model_name: str, adapter: Adapter | None, strength: float | None = None
 ) -> Iterator[Comparison]:
-    """One picture, base against base + LoRA."""
+    """Compare base and base + LoRA on one picture."""
     model = load_model(model_name)
     with_pixels = adapter is not None and adapter.spec.recipe.reads == "pixels"
     yield compare(model, read_features(model, path, with_pixels), adapter, strength)
@@ -110,7 +110,7 @@ def compare_picture(
 def measure_forgetting(
     adapter: Adapter, strength: float | None, unrelated: Mapping[str, Sequence[Path]]
 ) -> Iterator[ForgettingReport]:
-    """What a LoRA breaks at that strength, by default its own."""
+    """Count what a LoRA breaks at that strength, by default its own."""
     model, groups, called = load_model(adapter.spec.model_name), {}, {}
     for name, paths in unrelated.items():
         read = read_unrelated(model, paths, adapter.spec.recipe.reads == "pixels")
@@ -123,7 +123,7 @@ def measure_forgetting(
 
 
 def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
-    """What the first lesson would wait for; yields the network's name."""
+    """Load what the first lesson would wait for; yields the network's name."""
     model = load_model(model_name)
     class_prototypes(model)
     read_unrelated(model, unrelated, with_pixels=False)
@@ -131,7 +131,7 @@ def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
 
 
 def is_lasting(step: Step) -> bool:
-    """Whether something is lost if nobody sees this step; of the others the newest will do."""
+    """Whether this step must not be skipped; of the others only the newest matters."""
     inner = step.step if isinstance(step, LabProgress) else step
     return isinstance(inner, Result) or (isinstance(inner, FitProgress) and inner.done)
 
@@ -139,7 +139,7 @@ def is_lasting(step: Step) -> bool:
 def read_unrelated(
     model: FrozenModel, paths: Sequence[Path], with_pixels: bool = True
 ) -> dict[int, Features]:
-    """What the frozen network makes of pictures, by their place; bad files are left out."""
+    """Read pictures, by their place in `paths`; bad files are left out."""
     found = {}
     for place, path in enumerate(paths):
         with suppress(ImageError):

@@ -1,4 +1,4 @@
-"""A function on its way to another machine, which does not see the disk of this one."""
+"""Send a function and its files to another machine, which does not see this one's disk."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _arrivals = threading.local()  # .folder: where the files of the payload that is
 
 
 class _Packer(pickle.Pickler):
-    """A file goes along with its path."""
+    """Send the file with its path."""
 
     def reducer_override(self, thing: object) -> object:
         if isinstance(thing, Path):
             fits = thing.is_file() and thing.stat().st_size <= MAX_LORA_BYTES
-            return _unpack, (thing.name, thing.read_bytes() if fits else b"")  # is refused there
+            return _unpack, (thing.name, thing.read_bytes() if fits else b"")  # it is refused there
         return NotImplemented
 
 
@@ -33,7 +33,7 @@ def pack(thing: object) -> bytes:
 
 
 def run_payload(payload: bytes) -> Iterator:
-    """The steps of a packed (function, arguments); its files are here for as long as it lasts."""
+    """Yield the steps of a packed (function, arguments); its files exist here only meanwhile."""
     delete_old(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))  # of runs that were lost
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:
         _arrivals.folder = folder

@@ -1,4 +1,4 @@
-"""The two public endpoints. No call depends on an earlier one."""
+"""The two public endpoints; no call depends on an earlier one."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def train_endpoint(
                 if not job.done.is_set():
                     place = {"before_you": QUEUE.position(job)}
                     yield summary_of(lesson, spec, model) | place, None
-        finally:  # whoever does not listen any more does not come back
+        finally:  # a client that stopped listening does not come back
             QUEUE.stop(job)
         if job.error:
             raise job.error
@@ -90,7 +90,7 @@ def train_endpoint(
 def compare_endpoint(
     picture: gr.FileData, adapter: gr.FileData, strength: float | None = None
 ) -> dict:
-    """The five most probable classes of one picture, without (`base`) and with (`adapted`) LoRA.
+    """Name a picture's five most probable classes, without (`base`) and with (`adapted`) LoRA.
 
     The strength is by default the adapter's own.
     """
@@ -106,7 +106,7 @@ def compare_endpoint(
 
 
 def _file(sent: object) -> Path:
-    """gr.api hands over what the client sent, unchecked: a dict with a path, or anything else."""
+    """Check what gr.api hands over as the client sent it: a dict with a path, or anything else."""
     if not isinstance(sent, dict):
         raise LoraDemoError("A file is expected here. Send it with gradio_client.handle_file(...).")
     return uploaded(sent.get("path"))

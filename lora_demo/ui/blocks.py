@@ -1,4 +1,6 @@
-"""What is sent to an event or an endpoint, completed, or refused in words."""
+"""Blocks that complete what is sent to an event or an endpoint, or refuse it in words."""
+
+from __future__ import annotations
 
 import logging
 from inspect import Parameter, signature
@@ -12,16 +14,23 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.uploads import NOT_UPLOADED
 
+QUEUE_SECONDS = 0.02  # between two looks for events; Gradio's 0.001 slows trainings down
 LOG = logging.getLogger("lora_demo")
 UNREADABLE = "Something that was sent is not of the kind that is expected here."
 
 
 class Page(gr.Blocks):
-    """Blocks whose endpoints have defaults for whoever calls them, and refuse in words.
+    """Blocks whose endpoints have defaults over plain HTTP, and refuse in words.
 
     Gradio 6.31 leaves the defaults to its own clients; what it cannot read it answers with
     {"error": null}, and logs whole. Our own code runs later, and its errors are logged as ever.
     """
+
+    def queue(self, *rest: Any, **more: Any) -> Page:
+        """Let the queue look for events less often. Gradio 6.31 has no setting for that."""
+        super().queue(*rest, **more)
+        self._queue.sleep_when_free = QUEUE_SECONDS
+        return self
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list, *rest: Any, **more: Any
@@ -40,7 +49,7 @@ class Page(gr.Blocks):
 
 
 def complete(block_fn: BlockFunction, sent: list) -> list:
-    """The arguments, with the defaults of the endpoint's function for those left out at the end."""
+    """Add the defaults of the endpoint's function for arguments left out at the end."""
     if block_fn.api_visibility != "public":  # an event of the page
         return sent
     known = list(signature(block_fn.fn).parameters.values())

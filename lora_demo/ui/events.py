@@ -22,7 +22,7 @@ Step = TypeVar("Step")
 
 @contextmanager
 def visitor_errors() -> Iterator[None]:
-    """A core error becomes a message on the page, word for word, and ends the event."""
+    """Turn a core error into a message on the page, word for word, which ends the event."""
     try:
         yield
     except LoraDemoError as error:
@@ -31,15 +31,15 @@ def visitor_errors() -> Iterator[None]:
 
 
 def reveal_on(event: Callable, first: str, last: str, room: int = 0) -> None:
-    """Bring what lies between two elements, by id, into view, in the browser alone.
+    """Bring what lies between two elements, by id, into view; only in the browser.
 
-    `room` is kept below them, in pixels, for what is still to come.
+    `room` is left below them, in pixels, for what is still to come.
     """
     event(None, None, None, js=f"() => reveal('#{first}', '#{last}', {room})", **QUIET)
 
 
 def throttle(steps: Iterable[Step]) -> Iterator[Step]:
-    """The first step, then the newest one at most four times a second, and always the last."""
+    """Yield the first step, then the newest at most four times a second, and always the last."""
     shown_at, waiting = 0.0, None
     for step in steps:
         waiting = step
@@ -63,7 +63,7 @@ def draw_after(event: Dependency, *views: View) -> None:
 
 
 def draw_on(event: Callable, *views: View) -> None:
-    """Draw them in one event: each costs the server more than most drawings do."""
+    """Draw them in one event, as an event costs the server more than most drawings do."""
 
     def draw(values: dict) -> dict:
         drawn = {}

@@ -1,4 +1,4 @@
-"""Middleware: Gradio's own texts are English in every browser, as ours are.
+"""Middleware that keeps Gradio's own texts English in every browser, as ours are.
 
 Gradio 6.31 takes the language of its buttons and of `<html lang>` from `navigator.language`. It has
 no setting for that, and adds what `launch(head=...)` gives only after it has chosen.

@@ -21,8 +21,6 @@ from lora_demo.ui.steps.training import build_training
 from lora_demo.ui.steps.tray import build_gallery
 from lora_demo.ui.theme import INTRODUCTION
 
-QUEUE_SECONDS = 0.02  # between two looks for events; Gradio's 0.001 holds trainings up
-
 
 def build_app() -> gr.Blocks:
     """The Gradio app; `LAUNCH` holds the settings that it is to be launched with."""
@@ -77,5 +75,4 @@ def build_app() -> gr.Blocks:
         leave_after([greeting, lab.told], [download.load.upload])
         leave_after([greeting, download.told], [lab.table.click])
         publish_api()
-    demo._queue.sleep_when_free = QUEUE_SECONDS
     return demo

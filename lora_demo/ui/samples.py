@@ -17,7 +17,7 @@ from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.uploads import Items, hand_out, to_word, uploaded
 
 DATA = Path(__file__).parents[2] / "data"
-# What each shows, where the network has a word for it. A photo is a control only where the network
+# What each shows, if the network has a word for it. A photo is a control only if the network
 # names it rightly before any lesson; the other two are there to try, and can only change.
 SHOWN = {
     "lion.jpg": "lion",
@@ -33,20 +33,20 @@ OF_THE_VISITOR = "pictures of yours"
 
 
 def held_out(set_names: Iterable[str]) -> list[str]:
-    """Copies of the pictures that are not learned from, in `data/<category>/held_out/`."""
+    """Hand out the pictures that are not learned from, in `data/<category>/held_out/`."""
     folders = [DATA / name / "held_out" for name in set_names]
     return [hand_out(path) for folder in folders for path in sorted(folder.glob("[!.]*"))]
 
 
 def read_set(name: str) -> tuple[Items, str]:
-    """The pictures, and the word for all of them."""
+    """Read a set: its pictures, and the word for all of them."""
     with visitor_errors():
         pictures = read_class_folder(DATA / name, CATEGORIES)
         return [(hand_out(p.path), None) for p in pictures], find_category(name, CATEGORIES)
 
 
 def read_all_sets() -> tuple[Items, None]:
-    """Each picture with its class as caption; the one choice for all is left open."""
+    """Read all sets, each picture with its class as caption; the word for all is left open."""
     with visitor_errors():
         pictures = read_class_folders(DATA, CATEGORIES)
         return [(hand_out(p.path), p.label) for p in pictures], None
@@ -54,12 +54,12 @@ def read_all_sets() -> tuple[Items, None]:
 
 @cache  # each look reads every picture of the sets
 def sample_words() -> dict[str, str]:
-    """What each picture of our sets shows, by the path of its copy."""
+    """Tell what each picture of our sets shows, by the path of its copy."""
     return dict(read_all_sets()[0])
 
 
 def unrelated_paths(taught: Sequence[str], own: Items | None = None) -> dict[str, list[Path]]:
-    """By group. Raises `LoraDemoError` where one of their own was not uploaded."""
+    """List them by group. Raises `LoraDemoError` if one of the visitor's was not uploaded."""
     others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in taught]
     return {
         OF_OTHER_THINGS: [Path(path) for path in PHOTOS],

@@ -27,7 +27,7 @@ NO_SUCH_ARGUMENT = (
 
 
 class RequestLimits:
-    """Middleware: the body of a request is read here, up to a limit, and then handed on whole.
+    """Middleware: read the body of a request, up to a limit, then hand it on whole.
 
     For each file that a request names, Gradio stops all else for a millisecond. Uploads are counted
     by Gradio itself, as they come.
@@ -56,7 +56,7 @@ class RequestLimits:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Everything that was sent, or no more than shows that it is too much."""
+    """Read all that was sent, or only enough to see that it is too much."""
     body, more = bytearray(), True  # bytes would be copied for each piece
     while more and len(body) <= MAX_REQUEST_BYTES:
         message = await receive()
@@ -68,9 +68,10 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 class PlainRefusals:
-    """Middleware: a name that nothing here has gets a sentence; Gradio 6.31 logs a traceback.
+    """Middleware: answer an unknown name with a sentence; Gradio 6.31 logs a traceback.
 
-    Gradio's routes only put a call in line. Our own code runs elsewhere, and its errors end there.
+    Gradio's routes only put a call in line. Our own code runs elsewhere, so its errors never come
+    by here.
     """
 
     def __init__(self, app: ASGIApp):
@@ -101,7 +102,7 @@ class PlainRefusals:
 
 
 async def unreadable(_: Request, error: RequestValidationError) -> JSONResponse:
-    """What is no JSON, or not of the form of a call; FastAPI would send all of it back."""
+    """Answer what is no JSON or no call; FastAPI would send all of it back."""
     text = (
         "The request cannot be read. Send JSON with the header Content-Type: application/json; "
         'a call is {"data": [...]} with the arguments in their order.'

@@ -20,7 +20,7 @@ Items = list[tuple[str, str | None]]  # what a gallery holds: (path, caption)
 
 
 def uploaded(path: object) -> Path:
-    """The path, where it lies in the folder of uploads; Gradio 6.31 lets clients name any file."""
+    """Check that a path lies in the folder of uploads: Gradio 6.31 lets clients name any file."""
     root = Path(get_upload_folder()).resolve()
     try:
         resolved = Path(str(path)[:MAX_PATH]).resolve()  # takes time with the square of its parts
@@ -41,14 +41,14 @@ def uploads_among(paths: Iterable[object]) -> Iterator[Path]:
 def hand_out(path: str | Path) -> str:
     """Copy a picture of our own, once, to where the page may fetch it; returns the copy's path.
 
-    Gradio hands out files of its own cache and of the working folder alone, and both this app and
+    Gradio hands out only files of its own cache and of the working folder, and both this app and
     Gradio may be installed elsewhere.
     """
     return save_file_to_cache(path, get_upload_folder())
 
 
 def new_folder() -> Path:
-    """A folder of its own below the uploads, from where the page may fetch a file.
+    """Make a folder below the uploads, from which the page may fetch a file.
 
     Gradio forgets to delete what its API hands out, so older folders go here.
     """
@@ -60,7 +60,7 @@ def new_folder() -> Path:
 
 
 def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledImage]:
-    """A gallery's pictures with their classes. Raises `LoraDemoError` on a file from elsewhere."""
+    """Read a gallery's pictures and classes. Raises `LoraDemoError` on a file from elsewhere."""
     if not items:
         raise LoraDemoError("There are no pictures yet. Add some in step 1.")
     shown = words_shown(items, class_name)
@@ -71,22 +71,22 @@ def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledIma
 
 
 def words_shown(items: Items | None, class_name: str | None) -> list[str | None]:
-    """What each picture shows: its own caption, else the one choice for all, else not known yet."""
+    """Name what each picture shows: its caption, else the one choice for all, else None."""
     names = [caption or class_name for _, caption in items or ()]
     return [to_word(name) if name else None for name in names]
 
 
 def subject_of(items: Items | None, class_name: str | None) -> tuple:
-    """What a lesson is about: each picture with its word."""
+    """Pair each picture with its word: what a lesson is about."""
     paths = [path for path, _ in items or ()]
     return tuple(zip(paths, words_shown(items, class_name), strict=True))
 
 
 def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
-    """Each class once, in the order in which it first comes."""
+    """List each class once, in the order in which it first comes."""
     return tuple(dict.fromkeys(picture.label for picture in pictures))
 
 
 def to_word(typed: str) -> str:
-    """The class that is meant; what is none of the 1,000 is a new word."""
+    """Find the class that is meant; a name that is none of the 1,000 is a new word."""
     return known_category(typed, CATEGORIES) or tidy(typed)

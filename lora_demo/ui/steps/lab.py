@@ -70,7 +70,7 @@ def build_lab(
     current = gr.State(None)
 
     def on_lab(values: dict) -> tuple:
-        """Values by component. Puts a job in line for each worker."""
+        """Put a job in line for each worker; values by component."""
         from lora_demo.lab import variants
 
         session = values[visitor]
@@ -97,7 +97,7 @@ def build_lab(
 
 
 async def _show_lab(session: Session, run: LabRun) -> AsyncIterator[tuple]:
-    """Yields what becomes of status and table."""
+    """Yield the status and the table."""
     told = drawn = table = None
     with seen(*run.jobs):
         async for _ in follow(*run.jobs):

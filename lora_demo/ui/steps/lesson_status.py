@@ -1,4 +1,4 @@
-"""How the lesson stands: what can be learned now, how far it is, and whose result is shown."""
+"""The status of the lesson: what can be learned now, how far it is, whose result is shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lora_demo.ui.uploads import Items, subject_of, words_shown
 
 
 def lesson_status(session: Session, items: Items | None, class_name: str | None) -> tuple[str, str]:
-    """The status, and the title of a result that is not of these pictures and words."""
+    """Return the status, and a title for a result that is not of these pictures and words."""
     asked, begun, subject = session.asked, session.begun, subject_of(items, class_name)
     is_earlier = begun is not None and begun.fitting is not None and begun.subject != subject
     earlier = earlier_note(begun.fitting.spec) if is_earlier else ""

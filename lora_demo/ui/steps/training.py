@@ -66,7 +66,7 @@ def build_training(
     current = gr.State(None)
 
     def on_train(values: dict) -> dict:
-        """Values by component. Puts the job in line, in the place of the visitor's last one."""
+        """Put a lesson in line, in the place of the visitor's last one; values by component."""
         session = values[visitor]
         try:
             shown = values[pictures.gallery], values[pictures.class_name]
@@ -95,7 +95,7 @@ def _stop(session: Session) -> None:
 
 
 async def _show_training(session: Session, lesson: Lesson) -> AsyncIterator[tuple]:
-    """Yields what becomes of status and plot."""
+    """Yield the status and the plot."""
     told = None
     with seen(lesson.job):
         async for _ in follow(lesson.job):
@@ -110,7 +110,7 @@ async def _show_training(session: Session, lesson: Lesson) -> AsyncIterator[tupl
 
 
 def _plot(lesson: Lesson | None) -> str:
-    """To draw what stands there costs the server less than `gr.skip()`, which makes a component."""
+    """Draw it again: that costs the server less than `gr.skip()`, which makes a component."""
     fitting = lesson and lesson.fitting
     return loss_plot(fitting.points, fitting.settings.epochs) if fitting else loss_plot((), 1)
 
