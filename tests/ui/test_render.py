@@ -28,6 +28,7 @@ from lora_demo.ui.render.notes import (
     end_note,
     fitting_note,
     loaded_note,
+    note,
     problem,
     reading_note,
     ready_note,
@@ -165,6 +166,14 @@ def test_a_new_word_is_announced_with_the_words_that_are_alike():
     assert "new one" not in ready_note(5, ["goldfish"])
     assert MARKUP not in ready_note(5, [MARKUP], [MARKUP])
     assert "What do they show?" in ready_note(5)
+
+
+def test_only_a_running_job_is_marked_as_running_whatever_a_note_looks_like(trained):
+    running = fitting_note(trained), note("Stopping …", "good", running=True)
+    over = end_note(READING, trained), note("It looks busy.", "busy"), ready_note(5, ["goldfish"])
+
+    assert all('data-job="running"' in text for text in running)
+    assert not any("data-job" in text for text in over)
 
 
 def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):

@@ -102,9 +102,9 @@ def _advice(spoiled: list[str], guarded: bool) -> list[str]:
 
 
 def _changes(groups: dict[str, Broken], paths: dict[str, list[Path]]) -> list[tuple[str, Changed]]:
-    """Return thumbnail and change of each picture with a new answer, the photos left out.
+    """Return thumbnail and change of each picture with a new answer, except the photos.
 
-    Those are listed in any case.
+    All photos are listed anyway.
     """
     changes = [
         (name, change)

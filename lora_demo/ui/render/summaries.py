@@ -1,4 +1,4 @@
-"""What the endpoints answer: records of the core as plain values. Pure: nothing is done here."""
+"""What the endpoints answer: records of the core as plain values."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ COLUMNS = {
     "the smaller one will do.",
     "Numbers that learn": "All the others stay frozen. Fewer are easier to store and to share.",
     "File": "What you send when you share this LoRA.",
-    "Time": "Of the training alone, on this computer.",
+    "Time": "How long only the training took, on this computer.",
     "Mistake (loss)": "On the pictures that it practised on: 0 means that it knows them by heart. "
     "That is no proof that it knows the thing, so look at the next column.",
     "Hidden pictures recognised": "The fair test. If few are, it learned the pictures and not the "
@@ -55,7 +55,7 @@ def results_view(results: Sequence[Result]) -> str:
 
 
 def _cells(result: Result) -> tuple[object, ...]:
-    """One for each of the columns."""
+    """Return one cell for each of the columns."""
     spec, broken, classes = result.adapter.spec, result.pictures_broken, result.classes_broken
     return (
         spec.recipe.short_title,

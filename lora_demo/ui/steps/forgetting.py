@@ -44,7 +44,7 @@ def build_forgetting(
             step(
                 5,
                 "What did it break?",
-                "Whoever learns one thing must not forget the others. Here it is asked about "
+                "It should learn one thing and not forget the others. Here it is asked about "
                 "pictures that have nothing to do with your lesson.",
             )
         )

@@ -17,8 +17,8 @@ from lora_demo.ui.render.notes import note, quiet
 from lora_demo.ui.render.templates import render
 from lora_demo.ui.uploads import uploaded, uploads_among
 
-# The secret is in the tab, not in the browser: two tabs are two visitors, and so is whoever uses a
-# shared computer next.
+# The secret is kept for the tab, not for the browser: at a shared computer, the next visitor's tab
+# has another one.
 KEY = "lora-demo"
 FORGOTTEN = "forgotten"
 ANSWER_MS = 250  # in which another tab can say that the secret is its own

@@ -102,7 +102,7 @@ def build_settings(network: gr.State) -> Settings:
             DEFAULT_SPEC.seed,
             precision=0,
             label="Seed",
-            info="Where the dice start. The same seed gives the same result.",
+            info="Where its random numbers start. The same seed gives the same result.",
             elem_id="seed",
         )
     # without triggers, it runs when the page opens and when an input changes

@@ -72,7 +72,7 @@ def take_in(
     session: Session, items: Items | None, newest: str | None, sent: gr.EventData
 ) -> tuple[Items, str | None, str, str]:
     """Add the readable pictures to the gallery, name the others, and answer the door."""
-    items, bad = still_here(items or []), []  # Gradio would copy whatever file a client names
+    items, bad = still_here(items or []), []  # Gradio would copy any file that a client names
     with visitor_errors():
         paths = _paths(sent)
     session.own(uploads_among(paths))  # so that refused files and originals are forgotten, too
