@@ -9,7 +9,7 @@ from lora_demo.backbones.weights import DownloadProgress
 from lora_demo.errors import LoraDemoError
 from lora_demo.lora.spec import AdapterSpec
 from lora_demo.ui.render.amounts import counted, duration
-from lora_demo.ui.render.templates import render
+from lora_demo.ui.render.templates import PARTS, render
 
 if TYPE_CHECKING:
     from lora_demo.backbones.examples import ReadingProgress
@@ -29,7 +29,7 @@ def note(
     `kind` is info, busy, good, warn or bad and decides only its look. `running` says that a job is
     under way: the page then shows Stop instead of Train. `share` (0..1) draws a bar.
     """
-    return render("note", text=text, kind=kind, running=running, share=share)
+    return str(PARTS.line(text, kind, running, share))
 
 
 def quiet(text: str) -> str:

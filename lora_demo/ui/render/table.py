@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lora_demo.lora.recipes import Recipe
-from lora_demo.ui.render.amounts import file_size
 from lora_demo.ui.render.charts import Frame
 from lora_demo.ui.render.templates import render
 
@@ -16,22 +15,6 @@ if TYPE_CHECKING:
 
 FRAME = Frame(560, 320, left=60, top=22, right=538, bottom=274)
 MARGIN, STACKED = 10, 17  # SVG units: inside the frame; between equal points
-COLUMNS = {
-    "Recipe": "Where the LoRA sits, and how it is trained.",
-    "Rank": "How large the LoRA is. If twice the rank changes nothing in the columns to the right, "
-    "the smaller one will do.",
-    "Numbers that learn": "All the others stay frozen. Fewer are easier to store and to share.",
-    "File": "What you send when you share this LoRA.",
-    "Time": "How long only the training took, on this computer.",
-    "Mistake (loss)": "On the pictures that it practised on: 0 means that it knows them by heart. "
-    "That is no proof that it knows the thing, so look at the next column.",
-    "Hidden pictures recognised": "The fair test. If few are, it learned the pictures and not the "
-    "thing: add more, with other backgrounds.",
-    "Other pictures changed": "Photos and drawings that have nothing to do with the lesson. If "
-    "many changed, try “Keep old knowledge”, or less strength.",
-    "Kinds changed": "The same for all 1,000 kinds, each tested with a pattern made from the "
-    "network’s own numbers. Only for recipes that work on the last layer.",
-}
 
 
 @dataclass(frozen=True)
@@ -50,24 +33,7 @@ def results_view(results: Sequence[Result]) -> str:
             "learned, left is nothing broken."
         )
         return render("empty_plot", text=text)
-    rows = [_cells(result) for result in results]
-    return render("results", **vars(FRAME), points=_points(results), columns=COLUMNS, rows=rows)
-
-
-def _cells(result: Result) -> tuple[object, ...]:
-    """Return one cell for each of the columns."""
-    spec, broken, classes = result.adapter.spec, result.pictures_broken, result.classes_broken
-    return (
-        spec.recipe.short_title,
-        spec.rank,
-        f"{result.size.trainable_parameters:,}",
-        file_size(result.size.file_bytes),
-        f"{result.seconds:.2f} s",
-        f"{result.final_loss:.3f}",
-        result.adapted if result.adapted.total else "–",
-        f"{broken.changed} of {broken.total}",
-        f"{classes.changed:,} of {classes.total:,}" if classes else "–",
-    )
+    return render("results", **vars(FRAME), points=_points(results), results=results)
 
 
 def _points(results: Sequence[Result]) -> list[Point]:
