@@ -84,8 +84,8 @@ def download_vgg19() -> Iterator[DownloadProgress]:
     A file is kept only if it is whole and its checksum is right. Closing the generator gives up.
     Raises `WeightsError`, which says how each source failed; call again to retry.
 
-    `hf_hub_download` is not used: it cannot be stopped halfway, checks no checksum, and since
-    version 2 starts again from nothing, too.
+    `hf_hub_download` is not used: it blocks until the end, and since version 2 of its package a
+    failed call leaves nothing that the next could go on from.
     """
     official, from_hub = _download_targets()
     try:
