@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.events import Dependency
@@ -16,7 +16,7 @@ from lora_demo.errors import LoraDemoError
 from lora_demo.serving.job import SHOW_SECONDS
 
 # For every event: no spinner over what it changes, and no endpoint for clients.
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 Step = TypeVar("Step")
 
 
