@@ -68,7 +68,8 @@ def known_words(names: Sequence[str], categories: tuple[str, ...]) -> tuple[str,
     new_words = tuple(name for name in names if name not in categories)
     if len(new_words) > MAX_NEW_WORDS:
         raise LoraDemoError(f"{len(new_words):,} new words are too many: {MAX_NEW_WORDS} at most.")
-    known, seen = _by_sight(categories), set()
+    known = _by_sight(categories)
+    seen: set[str] = set()
     for word in new_words:
         looks = seen_of(word)
         if not is_word(word) or tidy(word) != word or looks in known or looks in seen:

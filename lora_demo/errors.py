@@ -1,5 +1,9 @@
 """Name the errors that a visitor may see: each text says what is wrong, and what to do about it."""
 
+from typing import TypeVar
+
+AnyError = TypeVar("AnyError", bound=Exception)
+
 
 class LoraDemoError(Exception):
     """Something that a visitor can put right; its text is shown word for word."""
@@ -29,7 +33,7 @@ class AdapterFileError(LoraDemoError):
     """A file that is no LoRA of ours, or does not fit the base model."""
 
 
-def without_traceback(error: Exception) -> Exception:
+def without_traceback(error: AnyError) -> AnyError:
     """Return the error without its frames, so that keeping it keeps none of their data alive."""
     error.__traceback__ = error.__cause__ = error.__context__ = None
     return error

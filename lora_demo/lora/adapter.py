@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +56,7 @@ class Adapter(nn.Module):
     @property
     def lora(self) -> Lora:
         """The one that adds to the logits."""
-        return self.loras[-1]
+        return cast(Lora, self.loras[-1])
 
     @property
     def strength(self) -> float:
@@ -63,7 +64,8 @@ class Adapter(nn.Module):
 
     def at_strength(self, strength: float) -> Adapter:
         """Return an adapter of the same A and B that answers at another strength."""
-        return Adapter(replace(self.spec, strength=strength), self.model, list(self.loras))
+        loras = cast("list[Lora]", list(self.loras))
+        return Adapter(replace(self.spec, strength=strength), self.model, loras)
 
     def inputs(self, features: Features) -> Tensor:
         """What the update reads: (N, m)."""

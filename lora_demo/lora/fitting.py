@@ -59,6 +59,7 @@ def train(
     with_pixels = spec.recipe.reads == "pixels"
     for reading in read_examples(model, pictures, spec.class_names, with_pixels):
         yield reading
+    assert reading.features  # the last progress has them
     yield from fit(model, reading.features, spec, settings)
 
 

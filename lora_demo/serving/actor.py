@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from lora_demo.errors import LoraDemoError
 from lora_demo.serving.job import SHOW_SECONDS
@@ -23,9 +23,9 @@ class Actor:
         import torch
 
         torch.set_num_threads(threads)
-        self._runs: dict[str, Iterator] = {}
+        self._runs: dict[str, Generator] = {}
 
-    def start(self, key: str, payload: bytes) -> Answer:
+    def start(self, key: str, payload: bytes) -> Answer | None:
         self._runs[key] = run_payload(payload)
         return self.poll(key)
 

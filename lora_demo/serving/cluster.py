@@ -6,9 +6,10 @@ import os
 import pickle
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from lora_demo.errors import LoraDemoError
 from lora_demo.serving.actor import Actor, Answer
@@ -25,10 +26,10 @@ class LostError(Exception):
 class RayWorker:
     """Runs functions on one actor. Ray restarts a lost actor, on another machine if need be."""
 
-    def __init__(self, actor: object):
-        self.actor = actor
+    def __init__(self, actor: Any):
+        self.actor = actor  # Ray's handle of an `Actor`
 
-    def __call__(self, function: Callable[..., Iterator], *arguments: object) -> Iterator:
+    def __call__(self, function: Callable[..., Iterator], *arguments: object) -> Generator:
         """Yield the steps, from the first again if the actor was lost, but only once."""
         payload = pack((function, arguments))
         for _ in range(TRIES):
@@ -105,6 +106,6 @@ def start_ray_workers(where: str, threads: int | None = None) -> list[RayWorker]
         count, threads = len(machines), threads or int(min(machines))
     else:
         raise LoraDemoError(f"“{where}”: give a number of workers, or ray://host:port.")
-    actor = ray.remote(num_cpus=1, max_restarts=-1, max_concurrency=4)(Actor)
-    spread = actor.options(scheduling_strategy="SPREAD")
+    options = {"num_cpus": 1, "max_restarts": -1, "max_concurrency": 4}
+    spread = ray.remote(Actor).options(**options, scheduling_strategy="SPREAD")
     return [RayWorker(spread.remote(threads)) for _ in range(count)]

@@ -6,13 +6,13 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import contextmanager
 
 from lora_demo.errors import LoraDemoError, without_traceback
 from lora_demo.limits import MAX_AWAY_SECONDS, MAX_JOB_SECONDS
 
-Worker = Callable[..., Iterator]  # worker(function, *arguments): the steps of that function
+Worker = Callable[..., Generator]  # worker(function, *arguments): the steps of that function
 SHOW_SECONDS = 0.25  # between two looks at a job; a browser cannot keep up with more
 CHECKS = 5  # whether a job has ended, between two looks
 WAITING_LOOKS = 8  # a job in line is looked at this much less often, as each look costs time
@@ -26,8 +26,8 @@ LOG = logging.getLogger("lora_demo")
 class Job:
     """Long work for one owner (by default its own): a worker pulls the steps of `work(worker)`."""
 
-    def __init__(self, work: Callable[[Worker], Iterator], owner: object = None):
-        self.work = work
+    def __init__(self, work: Callable[[Worker], Generator], owner: object = None):
+        self.work: Callable[[Worker], Generator] | None = work
         self._owner = owner
         self.newest: object = None  # the last step; None before the first
         self.error: Exception | None = None
@@ -36,7 +36,7 @@ class Job:
         self.done = threading.Event()
         self.seconds = 0.0  # of work
         self.heartbeat()
-        self._steps: Iterator | None = None
+        self._steps: Generator | None = None
 
     @property
     def owner(self) -> object:
@@ -56,9 +56,10 @@ class Job:
         began = time.monotonic()
         earlier = self.seconds
         try:
-            self._steps = self._steps or self.work(worker)
+            if self.work and not self._steps:
+                self._steps = self.work(worker)
             self.end_reason = self._why_end()
-            for step in self._steps if not self.end_reason else ():
+            for step in self._steps if self._steps and not self.end_reason else ():
                 self.newest = step
                 self.seconds = earlier + time.monotonic() - began
                 self.end_reason = self._why_end()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeVar
 
 from lora_demo.errors import LoraDemoError
 from lora_demo.limits import MAX_WAITING
 from lora_demo.serving.cleanup import give_back_memory
 from lora_demo.serving.job import STOPPED, Job, Worker
 
+Answer = TypeVar("Answer")
+
 try:
-    from spaces import (
-        GPU,  # on Hugging Face's shared graphics cards: a function must say that it needs one
-    )
+    # on Hugging Face's shared graphics cards: a function must say that it needs one
+    from spaces import GPU  # pyright: ignore[reportMissingImports]
 except ImportError:
 
     def GPU(function: Callable) -> Callable:  # noqa: N802
@@ -22,7 +24,7 @@ except ImportError:
 
 
 @GPU
-def work_here(function: Callable[..., Iterator], *arguments: object) -> Iterator:
+def work_here(function: Callable[..., Iterator], *arguments: object) -> Generator:
     """Run the function in this process: the worker of an app on one machine."""
     yield from function(*arguments)
 
@@ -88,8 +90,8 @@ class JobQueue:
                     job.finish()
 
     def run_now(
-        self, owner: object, function: Callable[..., Iterator], *arguments: object
-    ) -> object:
+        self, owner: object, function: Callable[..., Iterator[Answer]], *arguments: object
+    ) -> Answer:
         """Return the one step of a function, past the line, from the owner's worker."""
         worker = (self._workers or [work_here])[self._homes.get(owner, 0)]
         [answer] = worker(function, *arguments)
@@ -104,8 +106,8 @@ class JobQueue:
     def _serve(self, number: int) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._for(number))
-                job = self._for(number)
+                while (job := self._for(number)) is None:
+                    self._changed.wait()
                 self._waiting.remove(job)
                 self._homes[job.owner] = self._begun[job] = number
             worker = self._workers[number]

@@ -6,7 +6,7 @@ Whether the page is still open does not matter.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,7 @@ def _train(
     spec: AdapterSpec,
     settings: TrainingSettings,
     worker: Worker,
-) -> Iterator:
+) -> Generator:
     """Record the steps; after an error, restore what was there before."""
     from lora_demo.serving.tasks import train_and_evaluate
 
@@ -114,7 +114,7 @@ def _run_share(
     task: Task,
     specs: Sequence[AdapterSpec],
     worker: Worker,
-) -> Iterator:
+) -> Generator:
     """Record the steps; each result joins the visitor's others."""
     from lora_demo.backbones.examples import ReadingProgress
     from lora_demo.serving.tasks import run_lab

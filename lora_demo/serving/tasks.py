@@ -75,6 +75,7 @@ def train_and_evaluate(
     model, with_pixels = load_model(spec.model_name), spec.recipe.reads == "pixels"
     for reading in read_examples(model, pictures, spec.class_names, with_pixels):
         yield replace(reading, features=None)
+    assert reading.features  # the last progress has them
     for fitted in fit(model, reading.features, spec, settings):
         yield fitted
     others = read_unrelated(model, unrelated, with_pixels).values()
@@ -91,6 +92,7 @@ def run_lab(
     with_pixels = any(spec.recipe.reads == "pixels" for spec in specs)
     for reading in read_examples(model, pictures, specs[0].class_names, with_pixels):
         yield replace(reading, features=None)
+    assert reading.features  # the last progress has them
     others = list(read_unrelated(model, unrelated, with_pixels).values())
     number = 1
     for step in sweep(model, reading.features, specs, others):

@@ -6,7 +6,7 @@ import io
 import pickle
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from lora_demo.limits import MAX_LORA_BYTES
@@ -32,7 +32,7 @@ def pack(thing: object) -> bytes:
     return file.getvalue()
 
 
-def run_payload(payload: bytes) -> Iterator:
+def run_payload(payload: bytes) -> Generator:
     """Yield the steps of a packed (function, arguments); its files exist here only meanwhile."""
     delete_old(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))  # of runs that were lost
     with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as folder:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
@@ -63,8 +64,9 @@ def train_endpoint(
         if len(sent) > MAX_PICTURES:  # before each is looked at
             raise LoraDemoError(f"There are {len(sent):,} pictures. At most {MAX_PICTURES:,} fit.")
         examples = [LabelledImage(_file(picture), label) for picture in sent]
-        asked = None if strength == "auto" else strength
-        spec = AdapterSpec(base_model, placement, rank, seed, (label,), asked)
+        chosen: Any = placement  # `AdapterSpec` checks both
+        asked: Any = None if strength == "auto" else strength
+        spec = AdapterSpec(base_model, chosen, rank, seed, (label,), asked)
         asked_for = {"epochs": epochs, "learning_rate": learning_rate}
         given = {name: value for name, value in asked_for.items() if value is not None}
         settings = replace(spec.recipe.settings, **given)

@@ -50,7 +50,7 @@ class Page(gr.Blocks):
 
 def complete(block_fn: BlockFunction, sent: list) -> list:
     """Add the defaults of the endpoint's function for arguments left out at the end."""
-    if block_fn.api_visibility != "public":  # an event of the page
+    if block_fn.api_visibility != "public" or block_fn.fn is None:  # an event of the page
         return sent
     known = list(signature(block_fn.fn).parameters.values())
     needed = [argument for argument in known if argument.default is Parameter.empty]

@@ -53,7 +53,7 @@ def read_all_sets() -> tuple[Items, None]:
 
 
 @cache  # each look reads every picture of the sets
-def sample_words() -> dict[str, str]:
+def sample_words() -> dict[str, str | None]:
     """Tell what each picture of our sets shows, by the path of its copy."""
     return dict(read_all_sets()[0])
 

@@ -63,8 +63,8 @@ def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledIma
     """Read a gallery's pictures and classes. Raises `LoraDemoError` on a file from elsewhere."""
     if not items:
         raise LoraDemoError("There are no pictures yet. Add some in step 1.")
-    shown = words_shown(items, class_name)
-    if None in shown:
+    shown = [word for word in words_shown(items, class_name) if word]
+    if len(shown) < len(items):
         raise LoraDemoError("What do the pictures show? Choose the right answer in step 2.")
     pairs = zip(items, shown, strict=True)
     return [LabelledImage(uploaded(path), word) for (path, _), word in pairs]

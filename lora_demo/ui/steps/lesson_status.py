@@ -22,8 +22,9 @@ from lora_demo.ui.uploads import Items, subject_of, words_shown
 def lesson_status(session: Session, items: Items | None, class_name: str | None) -> tuple[str, str]:
     """Return the status, and a title for a result that is not of these pictures and words."""
     asked, begun, subject = session.asked, session.begun, subject_of(items, class_name)
-    is_earlier = begun is not None and begun.fitting is not None and begun.subject != subject
-    earlier = earlier_note(begun.fitting.spec) if is_earlier else ""
+    earlier = ""
+    if begun and begun.fitting and begun.subject != subject:
+        earlier = earlier_note(begun.fitting.spec)
     if asked and not asked.is_trained:
         return progress_line(asked), earlier
     if asked and asked.subject == subject:

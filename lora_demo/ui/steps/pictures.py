@@ -16,6 +16,7 @@ from lora_demo.ui.steps.drawing import build_drawing_pad
 from lora_demo.ui.steps.tray import Tray, build_gallery, build_tray
 from lora_demo.ui.steps.undo import build_undo, set_aside, undo_line, undo_when
 from lora_demo.ui.steps.word_field import build_word_field
+from lora_demo.ui.uploads import Items
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ def build_pictures(visitor: gr.State) -> Pictures:
         class_name = build_word_field()
     chosen = [tray.gallery, class_name]
 
-    def load(read: Callable, session: Session, *replaced: object) -> tuple:
+    def load(read: Callable, session: Session, items: Items | None, word: str | None) -> tuple:
         """Return values of gallery, word, undo line and refusals."""
         loaded = read()
-        set_aside(tray.gallery, session, *replaced)
+        set_aside(tray.gallery, session, items, word)
         return *loaded, undo_line(session), ""
 
     readers = {button: partial(read_set, name) for name, button in sets.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from gradio.events import Dependency
@@ -108,7 +109,7 @@ def keep(component: gr.components.Component, session: Session, value: object) ->
     SESSIONS.keep(session)
 
 
-def still_here(value: object) -> object:
+def still_here(value: Any) -> Any:
     """Return the value; of a gallery, only the pictures that are still on disk."""
     return [item for item in value if _is_uploaded(item[0])] if isinstance(value, list) else value
 

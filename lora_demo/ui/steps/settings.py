@@ -42,8 +42,8 @@ class Settings:
         return list(vars(self).values())
 
     def spec(self, values: dict, model_name: str, taught: tuple[str, ...]) -> AdapterSpec:
-        chosen = (values[dial] for dial in (self.placement, self.rank, self.seed))
-        return AdapterSpec(model_name, *chosen, taught)
+        placement, rank, seed = (values[dial] for dial in (self.placement, self.rank, self.seed))
+        return AdapterSpec(model_name, placement, rank, seed, taught)
 
     def training(self, values: dict) -> TrainingSettings:
         return TrainingSettings(values[self.epochs], values[self.learning_rate])
@@ -123,6 +123,6 @@ def _offer(model_name: str, placement: str) -> dict:
     return gr.update(choices=choices, value=placement if kept else DEFAULT_SPEC.placement.value)
 
 
-def _size(model_name: str, placement: str, rank: int) -> str:
+def _size(model_name: str, placement: Placement, rank: int) -> str:
     model, spec = load_model(model_name), AdapterSpec(model_name, placement, rank)
     return size_card(adapter_size(spec, model), model.title, spec.recipe.method == "guarded")

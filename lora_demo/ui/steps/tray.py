@@ -72,17 +72,18 @@ def take_in(
     session: Session, items: Items | None, newest: str | None, sent: gr.EventData
 ) -> tuple[Items, str | None, str, str]:
     """Add the readable pictures to the gallery, name the others, and answer the door."""
-    items, bad = still_here(items or []), []  # Gradio would copy any file that a client names
+    there: Items = still_here(items or [])  # Gradio would copy any file that a client names
+    bad: list[LoraDemoError] = []
     with visitor_errors():
         paths = _paths(sent)
     session.own(uploads_among(paths))  # so that refused files and originals are forgotten, too
     for path in paths:
         try:
             newest = _readable(uploaded(path))
-            items.append((newest, None))
+            there.append((newest, None))
         except LoraDemoError as error:
             bad.append(without_traceback(error))
-    return items, newest, refused_note(bad), _answer()
+    return there, newest, refused_note(bad), _answer()
 
 
 def _paths(sent: gr.EventData) -> Sequence[object]:

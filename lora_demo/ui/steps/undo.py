@@ -51,7 +51,7 @@ def undo_when(
 
 def set_aside(gallery: gr.Gallery, session: Session, items: Items | None, word: str | None) -> None:
     """Set the visitor's own pictures aside before others replace them."""
-    if _is_own(items, word):
+    if items and _is_own(items, word):
         _put(session, items, word, f"Your {counted(len(items), 'picture')} were replaced.")
     session.page.pop(gallery, None)  # so that the change which follows does not count as a removal
 
@@ -80,7 +80,7 @@ def bring_back(
     *others, back = session.set_aside
     restored = still_here(back.items)
     added = [item for item in items or () if item not in restored]
-    if _is_own(added, None):
+    if items and _is_own(added, None):
         now = SetAside(items, word, f"Your {counted(len(items), 'picture')} were replaced.")
         others = [now, *others]
     session.set_aside = others

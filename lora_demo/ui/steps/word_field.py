@@ -20,9 +20,10 @@ def build_word_field() -> gr.HTML:
         elem_id="class-name",
         words=sorted(CATEGORIES, key=str.casefold),  # sent once, with the page
     )
+    # HTML's own logs a warning if a word looks like a script.
     # Set on this one: for a subclass of a component, Gradio writes a file beside its source.
-    field.preprocess = _text_or_none
-    field.postprocess = _text_or_none  # HTML's own logs a warning if a word looks like a script
+    field.preprocess = lambda payload: _text_or_none(payload)
+    field.postprocess = lambda value: _text_or_none(value)
     return field
 
 
