@@ -74,6 +74,7 @@ from .lora.fitting import (
 from .lora.evaluation import (
     Broken as Broken,
     Change as Change,
+    Changed as Changed,
     Comparison as Comparison,
     Prediction as Prediction,
     class_prototypes as class_prototypes,

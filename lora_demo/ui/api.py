@@ -9,12 +9,16 @@ from typing import Any
 
 import gradio as gr
 
-from lora_demo.backbones.models import BUILT_IN, load_model
-from lora_demo.class_names import find_category
-from lora_demo.errors import LoraDemoError, shorten
-from lora_demo.images.reading import LabelledImage
-from lora_demo.limits import MAX_PICTURES
-from lora_demo.lora.spec import AdapterSpec
+from lora_demo import (
+    BUILT_IN,
+    AdapterSpec,
+    LabelledImage,
+    LoraDemoError,
+    find_category,
+    limits,
+    load_model,
+    shorten,
+)
 from lora_demo.serving.job import wait_for
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.recording import Task, start_lesson
@@ -61,8 +65,10 @@ def train_endpoint(
             raise LoraDemoError(f"class_name is {shorten(class_name)}. Give it as text.")
         label = to_word(class_name) if new_word else find_category(class_name, model.categories)
         sent = pictures if isinstance(pictures, list) else [pictures]
-        if len(sent) > MAX_PICTURES:  # before each is looked at
-            raise LoraDemoError(f"There are {len(sent):,} pictures. At most {MAX_PICTURES:,} fit.")
+        if len(sent) > limits.MAX_PICTURES:  # before each is looked at
+            raise LoraDemoError(
+                f"There are {len(sent):,} pictures. At most {limits.MAX_PICTURES:,} fit."
+            )
         examples = [LabelledImage(_file(picture), label) for picture in sent]
         chosen: Any = placement  # `AdapterSpec` checks both
         asked: Any = None if strength == "auto" else strength
@@ -96,7 +102,7 @@ def compare_endpoint(
 
     The strength is by default the adapter's own.
     """
-    from lora_demo.checkpoints.files import open_adapter
+    from lora_demo import open_adapter
     from lora_demo.serving.tasks import compare_picture
 
     with visitor_errors():

@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.blocks import BlockFunction
 from gradio.exceptions import InvalidPathError
 
-from lora_demo.errors import LoraDemoError
+from lora_demo import LoraDemoError
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.uploads import NOT_UPLOADED
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.errors import LoraDemoError
+from lora_demo import LoraDemoError
 from lora_demo.serving.job import SHOW_SECONDS
 
 # For every event: no spinner over what it changes, and no endpoint for clients.

@@ -5,7 +5,7 @@ import os
 import gradio as gr
 from PIL import Image
 
-from lora_demo.limits import KEEP_SECONDS, MAX_PIXELS
+from lora_demo import limits
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.api import publish_api
 from lora_demo.ui.blocks import Page
@@ -25,8 +25,8 @@ from lora_demo.ui.theme import INTRODUCTION
 def build_app() -> gr.Blocks:
     """The Gradio app; `LAUNCH` holds the settings that it is to be launched with."""
     os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", "100000")  # statistics at every event
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2  # Pillow raises at twice this, in Gradio's code, too
-    with Page(title="Teach a frozen network", delete_cache=(600, KEEP_SECONDS)) as demo:
+    Image.MAX_IMAGE_PIXELS = limits.MAX_PIXELS // 2  # Pillow raises at twice this, also in Gradio
+    with Page(title="Teach a frozen network", delete_cache=(600, limits.KEEP_SECONDS)) as demo:
         demo.space_id = None  # else, on a Space, Gradio's header asks other hosts for its fonts
         visitor = gr.State(Session())
         alone = build_gallery("alone", "Pictures it should leave alone")

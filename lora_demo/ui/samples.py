@@ -6,9 +6,10 @@ from pathlib import Path
 
 from gradio.media import get_image  # photos that come with Gradio
 
-from lora_demo.class_names import CATEGORIES, find_category
-from lora_demo.images.folders import (
+from lora_demo import (
+    CATEGORIES,
     class_folders,
+    find_category,
     picture_files,
     read_class_folder,
     read_class_folders,

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lora_demo.limits import MAX_REQUEST_BYTES, MAX_REQUEST_SECONDS
+from lora_demo import limits
 
 LOG = logging.getLogger("lora_demo")
 TOO_MUCH = PlainTextResponse("That is too much for one request.", 413)
@@ -40,12 +40,12 @@ class RequestLimits:
         if scope["type"] != "http" or scope["path"].endswith("/gradio_api/upload"):
             return await self.app(scope, receive, send)
         try:
-            body = await asyncio.wait_for(_read(receive), MAX_REQUEST_SECONDS)
+            body = await asyncio.wait_for(_read(receive), limits.MAX_REQUEST_SECONDS)
         except asyncio.TimeoutError:
             return await TOO_SLOW(scope, receive, send)
         if body is None:  # whoever sent it has left
             return None
-        if len(body) > MAX_REQUEST_BYTES:
+        if len(body) > limits.MAX_REQUEST_BYTES:
             return await TOO_MUCH(scope, receive, send)
         whole = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -58,7 +58,7 @@ class RequestLimits:
 async def _read(receive: Receive) -> bytes | None:
     """Read all that was sent, or only enough to see that it is too much."""
     body, more = bytearray(), True  # bytes would be copied for each piece
-    while more and len(body) <= MAX_REQUEST_BYTES:
+    while more and len(body) <= limits.MAX_REQUEST_BYTES:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None

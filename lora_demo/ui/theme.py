@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.limits import MAX_LORA_BYTES, MAX_VISITORS
+from lora_demo import limits
 from lora_demo.ui.language import ENGLISH
 from lora_demo.ui.server import DOOR, HEALTH
 
@@ -64,8 +64,8 @@ LAUNCH = {
     "theme": THEME,
     "css": CSS,
     "head": "".join(f"<script>{s.read_text(encoding='utf-8')}</script>" for s in SCRIPTS),
-    "max_file_size": MAX_LORA_BYTES,  # of any upload; pictures have a lower limit of their own
-    "state_session_capacity": MAX_VISITORS,  # a page takes 1 MB; Gradio would keep 10,000
+    "max_file_size": limits.MAX_LORA_BYTES,  # of any upload; pictures have a lower limit
+    "state_session_capacity": limits.MAX_VISITORS,  # a page takes 1 MB; Gradio would keep 10,000
     "_frontend": False,  # Gradio gives up if its own page takes over 3 s, as on a busy computer
     "run_history": False,  # would keep every input and output in the browser
     "enable_monitoring": False,  # would open /monitoring to everybody

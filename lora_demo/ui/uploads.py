@@ -8,11 +8,8 @@ from pathlib import Path
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
-from lora_demo.class_names import CATEGORIES, known_category
-from lora_demo.errors import LoraDemoError
-from lora_demo.images.reading import LabelledImage
+from lora_demo import CATEGORIES, LabelledImage, LoraDemoError, known_category, tidy
 from lora_demo.serving.cleanup import delete_old
-from lora_demo.spelling import tidy
 
 NOT_UPLOADED = "That file was not uploaded here. Add it to the page once more."
 MAX_PATH = 4096  # letters; no file system takes more

@@ -17,6 +17,7 @@ import gradio as gr
 import httpx
 import pytest
 
+from lora_demo import limits
 from lora_demo.limits import MAX_REQUEST_BYTES
 from lora_demo.ui import server
 from lora_demo.ui.blocks import Page
@@ -201,7 +202,7 @@ def request(length: object, body: bytes) -> bytes:
 
 
 def test_whoever_sends_too_slowly_is_told_so_and_nobody_waits(app_url, monkeypatch):
-    monkeypatch.setattr(server, "MAX_REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(limits, "MAX_REQUEST_SECONDS", 0.5)
     with connection(app_url) as line:
         line.sendall(request(1000, b'{"data":'))
         assert lives(app_url)

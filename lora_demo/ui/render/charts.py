@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lora_demo.lora.spec import Size
+from lora_demo import Size
 from lora_demo.ui.render.templates import render
 
 if TYPE_CHECKING:
-    from lora_demo.lora.evaluation import Comparison
-    from lora_demo.lora.fitting import LossPoint
+    from lora_demo import Comparison, LossPoint
 
 MAX_PLOT_POINTS = 200
 

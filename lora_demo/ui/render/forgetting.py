@@ -9,12 +9,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lora_demo.images.reading import open_image
+from lora_demo import open_image
 from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
 
 if TYPE_CHECKING:
-    from lora_demo.lora.evaluation import Broken, Changed
+    from lora_demo import Broken, Changed
     from lora_demo.serving.tasks import ForgettingReport
 
 MAX_SHOWN = 24  # changed pictures

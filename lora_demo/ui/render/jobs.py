@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lora_demo.errors import LoraDemoError
-from lora_demo.limits import MAX_JOB_SECONDS
+from lora_demo import LoraDemoError, limits
 from lora_demo.serving.job import AWAY, OUT_OF_TIME, Job
 from lora_demo.serving.queue import QUEUE
 from lora_demo.ui.render.notes import note, problem
@@ -26,7 +25,7 @@ def failed_note(error: Exception) -> str:
 def cut_short_note(job: Job) -> str:
     """Say why it ended, if the visitor did not stop it."""
     if job.end_reason == OUT_OF_TIME:
-        minutes = MAX_JOB_SECONDS // 60
+        minutes = limits.MAX_JOB_SECONDS // 60
         return note(f"Stopped after {minutes} minutes, so that others get their turn.", "warn")
     if job.end_reason == AWAY:
         return note("Stopped, because nobody was here for more than a minute.", "warn")

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lora_demo.backbones.weights import DownloadProgress
-from lora_demo.errors import LoraDemoError
-from lora_demo.lora.spec import AdapterSpec
+from lora_demo import AdapterSpec, DownloadProgress, LoraDemoError
 from lora_demo.ui.render.amounts import counted, duration
 from lora_demo.ui.render.templates import PARTS, render
 
 if TYPE_CHECKING:
-    from lora_demo.backbones.examples import ReadingProgress
-    from lora_demo.lora.fitting import FitProgress
+    from lora_demo import FitProgress, ReadingProgress
 
 
 def step(number: int, title: str, text: str) -> str:

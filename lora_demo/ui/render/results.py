@@ -8,8 +8,7 @@ from lora_demo.ui.render.notes import note
 from lora_demo.ui.render.templates import render
 
 if TYPE_CHECKING:
-    from lora_demo.lora.adapter import Adapter
-    from lora_demo.lora.cross_validation import HeldBack, Score
+    from lora_demo import Adapter, HeldBack, Score
 
 
 def testing_note(held_back: HeldBack) -> str:

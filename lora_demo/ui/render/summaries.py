@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lora_demo.backbones.models import FrozenModel
-from lora_demo.lora.spec import AdapterSpec, adapter_size
+from lora_demo import AdapterSpec, FrozenModel, adapter_size
 
 if TYPE_CHECKING:
-    from lora_demo.lab import Result
-    from lora_demo.lora.evaluation import Prediction
+    from lora_demo import Prediction, Result
     from lora_demo.serving.runs import Lesson
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lora_demo.lora.recipes import Recipe
+from lora_demo import Recipe
 from lora_demo.ui.render.charts import Frame
 from lora_demo.ui.render.templates import render
 
 if TYPE_CHECKING:
-    from lora_demo.lab import Result
+    from lora_demo import Result
 
 FRAME = Frame(560, 320, left=60, top=22, right=538, bottom=274)
 MARGIN, STACKED = 10, 17  # SVG units: inside the frame; between equal points

@@ -10,9 +10,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones.models import BASE_MODELS
-from lora_demo.errors import LoraDemoError
-from lora_demo.limits import MAX_STRENGTH
+from lora_demo import BASE_MODELS, LoraDemoError, limits
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET, View, reveal_on, visitor_errors
@@ -74,7 +72,7 @@ def build_comparison(visitor: gr.State, network: gr.State) -> ComparisonStep:
                 card = gr.HTML(nothing_to_compare(), elem_id="comparison")
                 strength = gr.Slider(
                     0,
-                    MAX_STRENGTH,
+                    limits.MAX_STRENGTH,
                     1.0,
                     step=0.01,
                     label="Strength of LoRA",

@@ -16,7 +16,7 @@ from lora_demo.ui.steps.return_visit import build_forget
 from lora_demo.ui.uploads import new_folder, uploaded
 
 if TYPE_CHECKING:
-    from lora_demo.lora.adapter import Adapter
+    from lora_demo import Adapter
 
 NOTHING = quiet("After a training you can save your LoRA here.")
 
@@ -47,7 +47,7 @@ def build_download(visitor: gr.State, network: gr.State) -> DownloadStep:
 
 def write_adapter(adapter: Adapter, name: str = "") -> Path:
     """Save it under `name`, by default after the taught classes: lora-goldfish.safetensors."""
-    from lora_demo.checkpoints.files import save_adapter
+    from lora_demo import save_adapter
 
     taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
     taught = taught.encode()[:120].decode(errors="ignore")  # file systems allow 255 bytes
@@ -65,7 +65,7 @@ def _offer(session: Session) -> tuple:
 
 def _load(session: Session, path: str, network: str) -> tuple[str, str]:
     """Load it for the base model that the file names; a plain `.pth`, for the one in use."""
-    from lora_demo.checkpoints.files import open_adapter
+    from lora_demo import open_adapter
 
     with visitor_errors():
         file = uploaded(path)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import gradio as gr
 
-from lora_demo.lora.recipes import Placement
+from lora_demo import Placement
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, View, visitor_errors

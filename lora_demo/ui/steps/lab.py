@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.errors import LoraDemoError
-from lora_demo.lora.spec import RANKS
+from lora_demo import RANKS, LoraDemoError
 from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.recording import Task, start_lab
@@ -71,7 +70,7 @@ def build_lab(
 
     def on_lab(values: dict) -> tuple:
         """Put a job in line for each worker; values by component."""
-        from lora_demo.lab import variants
+        from lora_demo import variants
 
         session = values[visitor]
         try:
@@ -133,7 +132,7 @@ def _end_note(run: LabRun) -> str:
 
 
 def _show(session: Session) -> tuple[str, str | None]:
-    from lora_demo.lab import to_csv
+    from lora_demo import to_csv
 
     if not session.results:
         return results_view(()), None

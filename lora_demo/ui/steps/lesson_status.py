@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from lora_demo.class_names import CATEGORIES, known_words, near_categories
-from lora_demo.errors import LoraDemoError
+from lora_demo import CATEGORIES, LoraDemoError, known_words, near_categories
 from lora_demo.serving.runs import Lesson
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.render.jobs import STOPPING, cut_short_note, failed_note, waiting_note

@@ -7,9 +7,16 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones.models import BASE_MODELS, BUILT_IN, FrozenModel, load_model
-from lora_demo.backbones.weights import VGG19_MEGABYTES, VGG19_VARIABLE, download_vgg19
-from lora_demo.errors import WeightsError
+from lora_demo import (
+    BASE_MODELS,
+    BUILT_IN,
+    VGG19_MEGABYTES,
+    VGG19_VARIABLE,
+    FrozenModel,
+    WeightsError,
+    download_vgg19,
+    load_model,
+)
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, throttle

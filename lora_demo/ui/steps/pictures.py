@@ -7,7 +7,7 @@ from functools import partial
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.images.folders import class_folders
+from lora_demo import class_folders
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, View
 from lora_demo.ui.render.notes import step

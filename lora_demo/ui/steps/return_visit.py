@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.errors import LoraDemoError
+from lora_demo import LoraDemoError
 from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.jobs import UNLIMITED

@@ -7,10 +7,17 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.backbones.models import BASE_MODELS, BUILT_IN, load_model
-from lora_demo.limits import MAX_EPOCHS, MAX_RANK
-from lora_demo.lora.recipes import RECIPES, Placement, TrainingSettings
-from lora_demo.lora.spec import AdapterSpec, adapter_size
+from lora_demo import (
+    BASE_MODELS,
+    BUILT_IN,
+    RECIPES,
+    AdapterSpec,
+    Placement,
+    TrainingSettings,
+    adapter_size,
+    limits,
+    load_model,
+)
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.charts import size_card
 
@@ -65,7 +72,7 @@ def recipes(model_name: str) -> list[Placement]:
 def build_settings(network: gr.State) -> Settings:
     rank = gr.Slider(
         1,
-        MAX_RANK,
+        limits.MAX_RANK,
         DEFAULT_SPEC.rank,
         step=1,
         label="Size of the LoRA (rank)",
@@ -84,7 +91,7 @@ def build_settings(network: gr.State) -> Settings:
         )
         epochs = gr.Slider(
             1,
-            MAX_EPOCHS,
+            limits.MAX_EPOCHS,
             OWN_SETTINGS.epochs,
             step=1,
             label="Rounds (epochs)",

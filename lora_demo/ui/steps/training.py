@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.errors import LoraDemoError
+from lora_demo import LoraDemoError
 from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.recording import Task, start_lesson

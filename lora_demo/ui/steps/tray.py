@@ -10,9 +10,7 @@ from pathlib import Path
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.errors import LoraDemoError, without_traceback
-from lora_demo.images.reading import browser_copy
-from lora_demo.limits import MAX_PICTURE_BYTES, MAX_PICTURES
+from lora_demo import LoraDemoError, browser_copy, limits, without_traceback
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET, visitor_errors
 from lora_demo.ui.render.notes import refused_note
@@ -23,7 +21,7 @@ from lora_demo.ui.uploads import Items, uploaded, uploads_among
 # of one tray; what all trays share is in trays.js, in the head of the page
 SCRIPT = Path(__file__).with_name("tray.js").read_text(encoding="utf-8")
 ACCEPT = "image/*,.heic,.heif,.avif,.dib,.pjpeg,.jfif"  # what the file dialog shows at first
-DOOR = render("door", most_bytes=MAX_PICTURE_BYTES, accept=ACCEPT)
+DOOR = render("door", most_bytes=limits.MAX_PICTURE_BYTES, accept=ACCEPT)
 
 
 @dataclass(frozen=True)
@@ -91,8 +89,8 @@ def _paths(sent: gr.EventData) -> Sequence[object]:
         paths = sent.paths
     except (AttributeError, TypeError):  # the page did not send this
         paths = None
-    if not isinstance(paths, list) or len(paths) > MAX_PICTURES:
-        raise LoraDemoError(f"Add at most {MAX_PICTURES:,} pictures at once.")
+    if not isinstance(paths, list) or len(paths) > limits.MAX_PICTURES:
+        raise LoraDemoError(f"Add at most {limits.MAX_PICTURES:,} pictures at once.")
     return paths
 
 

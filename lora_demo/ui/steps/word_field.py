@@ -4,7 +4,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from lora_demo.class_names import CATEGORIES
+from lora_demo import CATEGORIES
 from lora_demo.ui.render.templates import render
 
 MAX_LETTERS = 100  # more than a word may have: a longer one is refused by name, not cut short
