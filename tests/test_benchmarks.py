@@ -30,6 +30,7 @@ def test_a_row_holds_on_the_right_side_of_its_target(row, ratio, holds, capsys):
     assert json.loads(last)[0].keys() == {"name", "ours", "peer", "ratio", "target", "holds"}
 
 
+@pytest.mark.slow
 def test_one_measurement_can_be_run_alone():
     command = [sys.executable, "-m", "tests.benchmarks.speed", "--only", "dial"]
 

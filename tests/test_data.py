@@ -81,6 +81,7 @@ def test_guarded_breaks_less_than_plain_lora(model, placement, most):
         assert broken.changed >= 2
 
 
+@pytest.mark.slow
 def test_the_script_draws_the_same_picture_again(tmp_path):
     script = importlib.util.spec_from_file_location("make_drawings", DATA / "make_drawings.py")
     make_drawings = importlib.util.module_from_spec(script)

@@ -191,6 +191,7 @@ def test_the_first_command_of_the_readme_leads_to_the_comparison(browser, tmp_pa
     assert tracebacks(log.read_text()) == []
 
 
+@pytest.mark.slow
 def test_the_tests_start_with_the_systems_path_and_a_new_home(tmp_path):
     command = ["/bin/bash", ROOT / "tests" / "run", "tests/ui/test_render.py", "-k", "fair_test"]
     known = {n: v for n, v in os.environ.items() if n.startswith("PIP_")}

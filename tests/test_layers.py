@@ -36,6 +36,7 @@ def test_no_import_runs_upward():
     assert int(kept[1]) == (ROOT.parent / "pyproject.toml").read_text().count("linter.contracts]]")
 
 
+@pytest.mark.slow
 def test_the_page_is_built_before_torch_is_imported():
     """Torch takes seconds; the page is to answer without it."""
     script = "import sys, lora_demo.ui as ui; ui.build_app(); print('torch' in sys.modules)"

@@ -24,6 +24,7 @@ def in_a_folder_with_the_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_ten_lines_train_save_and_compare(vgg19_file, random_vgg19, monkeypatch, capsys):
     monkeypatch.setenv("LORA_DEMO_VGG19", str(vgg19_file))
 
@@ -38,6 +39,7 @@ def test_the_ten_lines_train_save_and_compare(vgg19_file, random_vgg19, monkeypa
     assert len([line for line in LIBRARY.splitlines() if line and "import" not in line]) <= 10
 
 
+@pytest.mark.slow
 def test_the_client_lines_train_and_compare(app_url, capsys):
     exec(CLIENT.replace("http://127.0.0.1:7860", app_url.rstrip("/")), {})
 

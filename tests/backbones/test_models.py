@@ -35,6 +35,7 @@ def test_classifier_of_trunk_is_the_whole_network(number, px):
     assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in model.trunk.modules())
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_classifier_of_trunk_is_the_whole_vgg19(random_vgg19, vgg19_file):
     network = vgg19().eval()
@@ -101,6 +102,7 @@ def test_parameter_counts_are_those_of_the_papers(model, random_vgg19):
     assert model.parameter_count == 4_652_008
 
 
+@pytest.mark.slow
 def test_the_hub_file_gives_the_same_network(random_vgg19, vgg19_file, tmp_path):
     """timm's names and shapes, as in timm/vgg19.tv_in1k."""
     tensors = torch.load(vgg19_file, weights_only=True, mmap=True)

@@ -22,6 +22,8 @@ from lora_demo.lora import guarded as guard_room
 from lora_demo.lora.strength import guarded_strength, needed_strengths
 from tests.conftest import DATA
 
+PIXELS_TAKE_LONG = pytest.param(Placement.PIXELS, marks=pytest.mark.slow)
+PLACEMENTS = [p if p is not Placement.PIXELS else PIXELS_TAKE_LONG for p in Placement]
 CLASSES = ("goldfish", "snail", "teapot")
 
 
@@ -38,7 +40,7 @@ def without(features: FeatureSet, hidden: int) -> FeatureSet:
     return features.pick(torch.tensor([i for i in range(len(features.labels)) if i != hidden]))
 
 
-@pytest.mark.parametrize("placement", Placement)
+@pytest.mark.parametrize("placement", PLACEMENTS)
 def test_the_score_is_that_of_single_trainings(model, features, placement):
     spec, settings = AdapterSpec(model.name, placement, 4), TrainingSettings(40, 0.02)
     *_, held_back = leave_one_out(model, features, spec, settings)
@@ -133,7 +135,7 @@ def test_of_one_picture_nothing_can_be_hidden(model, features):
     assert list(leave_one_out(model, one, AdapterSpec(model.name))) == []
 
 
-@pytest.mark.parametrize("placement", Placement)
+@pytest.mark.parametrize("placement", PLACEMENTS)
 def test_no_cache_changes_a_result(model, goldfish, placement, monkeypatch):
     def learn():
         *_, reading = read_examples(model, goldfish)

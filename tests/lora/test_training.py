@@ -123,6 +123,7 @@ def test_what_many_read_at_once_goes_through_the_trunk_once(model, goldfish, tmp
 
 
 @pytest.mark.parametrize("fixture", ["model", "random_vgg19"])
+@pytest.mark.slow
 def test_the_loss_curve_is_that_of_the_plain_loop(request, goldfish, fixture):
     """The article's recipe, rank 10 on the pixels, the frozen network rerun for every batch."""
     model = request.getfixturevalue(fixture)
@@ -222,6 +223,7 @@ def test_examples_without_pixels_are_refused_where_pixels_are_read(model, goldfi
             last(learn(model, features, AdapterSpec(model.name, Placement.PIXELS)))
 
 
+@pytest.mark.slow
 def test_all_linear_layers_learn_and_start_from_nothing(random_vgg19, goldfish):
     spec = AdapterSpec("vgg19", Placement.CLASSIFIER, rank=2, class_names=("goldfish",))
     features = read_feature_set(random_vgg19, goldfish)
@@ -238,6 +240,7 @@ def test_all_linear_layers_learn_and_start_from_nothing(random_vgg19, goldfish):
 
 
 @torch.no_grad()
+@pytest.mark.slow
 def test_all_linear_layers_add_up_to_the_network_with_merged_weights(random_vgg19, goldfish):
     spec = AdapterSpec("vgg19", Placement.CLASSIFIER, rank=2)
     adapter = new_adapter(spec, random_vgg19)

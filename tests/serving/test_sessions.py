@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lora_demo import AdapterSpec, fit
+from lora_demo import AdapterSpec, TrainingSettings, fit
 from lora_demo.lab import judge
 from lora_demo.serving import sessions as sessions_room
 from lora_demo.serving.sessions import SESSIONS, Session, Sessions
@@ -13,7 +13,7 @@ from lora_demo.serving.sessions import SESSIONS, Session, Sessions
 @pytest.fixture
 def new_result(model, features):
     def make():
-        *_, progress = fit(model, features, AdapterSpec(model.name, "head", 4))
+        *_, progress = fit(model, features, AdapterSpec(model.name, "head", 4), TrainingSettings(1))
         *_, result = judge(model, features, progress, [])
         return result
 

@@ -40,6 +40,7 @@ def test_only_the_two_endpoints_are_public(client):
     assert client.view_api(return_format="dict")["unnamed_endpoints"] == {}
 
 
+@pytest.mark.slow
 def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model, goldfish):
     outputs = run(
         client.submit(
@@ -90,6 +91,7 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
     assert load_adapter(file, model).lora.A.equal(here.adapter.lora.A)
 
 
+@pytest.mark.slow
 def test_everything_but_pictures_and_class_has_a_default(client, pictures):
     summary, file = run(client.submit(pictures, "Goldfish", api_name="/train"))[-1]
 
@@ -99,6 +101,7 @@ def test_everything_but_pictures_and_class_has_a_default(client, pictures):
     assert Path(file).name == "lora-goldfish.safetensors"
 
 
+@pytest.mark.slow
 def test_guarded_finds_its_strength_and_keeps_it_in_the_file(client, pictures):
     summary, file = run(
         client.submit(pictures, "goldfish", placement="guarded", api_name="/train")
@@ -224,6 +227,7 @@ def test_a_training_of_a_client_that_leaves_ends(client, pictures):
     assert time.monotonic() - started < seconds_left / 2
 
 
+@pytest.mark.slow
 def test_the_largest_lora_can_be_sent_back(client, pictures):
     _, file = run(client.submit(pictures, "goldfish", rank=64, epochs=1, api_name="/train"))[-1]
 

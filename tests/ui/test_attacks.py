@@ -258,6 +258,7 @@ def test_a_file_lands_among_the_uploads_whatever_its_name(app_url, name):
     assert train(app_url, pictures=[sent]).event == "complete"
 
 
+@pytest.mark.slow
 def test_no_event_of_the_page_reads_a_file_that_was_not_uploaded(app_url, tmp_path):
     """Every event that a browser can send, with a file of the server's wherever one fits."""
     secret = tmp_path / "secret.png"

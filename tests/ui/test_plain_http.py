@@ -201,6 +201,7 @@ def request(length: object, body: bytes) -> bytes:
     return f"{head}Content-Length: {length}\r\n\r\n".encode() + body
 
 
+@pytest.mark.slow
 def test_whoever_sends_too_slowly_is_told_so_and_nobody_waits(app_url, monkeypatch):
     monkeypatch.setattr(limits, "MAX_REQUEST_SECONDS", 0.5)
     with connection(app_url) as line:
@@ -243,6 +244,7 @@ def test_curl_may_send_in_chunks_and_what_counts_is_the_bytes(
 
 
 @with_curl
+@pytest.mark.slow
 def test_the_curl_lines_of_the_docs_teach_goldfish(own_app, tmp_path):
     page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     [lines] = re.findall(r"```bash\n(app=.*?)```", page, re.DOTALL)
