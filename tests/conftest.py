@@ -37,6 +37,7 @@ BROKEN_CONNECTIONS = (
     "net::ERR_",
 )
 DATA = Path(__file__).parents[1] / "data"
+SETS = ("goldfish", "snail", "teapot")
 expect.set_options(timeout=15_000)  # ms; a busy machine opens a page in five seconds
 CHROMIUM_FLAGS = [
     "--headless",
@@ -64,6 +65,13 @@ def goldfish(model: FrozenModel) -> list[LabelledImage]:
 @pytest.fixture(scope="session")
 def features(model: FrozenModel, goldfish: list[LabelledImage]) -> FeatureSet:
     return read_feature_set(model, goldfish)
+
+
+@pytest.fixture(scope="session")
+def three_sets(model: FrozenModel) -> FeatureSet:
+    """Five goldfish, five snails, five teapots: more than a batch."""
+    sets = [read_class_folder(DATA / name, model.categories) for name in SETS]
+    return read_feature_set(model, [picture for pictures in sets for picture in pictures])
 
 
 @pytest.fixture(scope="session")

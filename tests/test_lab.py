@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from lora_demo import (
     count_broken,
     fit,
     judge,
+    leave_one_out,
     sweep,
     variants,
 )
@@ -79,6 +81,31 @@ def test_a_row_equals_a_single_run(model, features, unrelated, spec, results, ro
     assert figures(single) == figures(results[row])
     assert single.adapter.spec == results[row].adapter.spec
     assert torch.equal(single.adapter.lora.B, results[row].adapter.lora.B)
+
+
+def test_the_strength_that_the_fair_test_found_is_set(model, features, spec):
+    *_, trained = fit(model, features, replace(spec, placement=Placement.GUARDED))
+    first = trained.adapter.strength
+
+    *held_back, result = judge(model, trained, [])
+
+    assert result.adapter.strength == held_back[-1].strength != first
+    assert result.adapter.spec.strength == held_back[-1].strength
+
+
+def test_each_row_finds_its_own_strength(model, features, spec):
+    """Whatever strength the lesson was given."""
+    asked = replace(spec, strength=0.25)
+    rows = variants(asked, (Placement.GUARDED, Placement.HEAD), (1, 2))
+
+    found = [step for step in sweep(model, features, rows, []) if isinstance(step, Result)]
+
+    assert {row.strength for row in rows} == {None}
+    assert {result.adapter.strength for result in found[2:]} == {1.0}
+    for result in found[:2]:
+        alone = replace(result.adapter.spec, strength=None)
+        *_, held_back = leave_one_out(model, features, alone)
+        assert result.adapter.strength == held_back.strength > 0.25
 
 
 def test_what_broke_is_what_a_comparison_of_all_answers_finds(features, unrelated, results):

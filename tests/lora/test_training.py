@@ -162,6 +162,20 @@ def test_equal_seeds_equal_losses(model, features, placement):
     assert losses(1) == losses(1) != losses(2)
 
 
+@pytest.mark.parametrize("placement", [Placement.HEAD, Placement.CLASSIFIER, Placement.PIXELS])
+def test_the_order_of_more_than_a_batch_comes_from_the_seed_alone(model, three_sets, placement):
+    def losses(seed: int) -> list[float]:
+        torch.manual_seed(seed + 1)
+        torch.rand(seed + 3)  # somebody else's numbers
+        state = torch.get_rng_state()
+        spec = AdapterSpec(model.name, placement, 2, seed=7)
+        points = last(fit(model, three_sets, spec, TrainingSettings(3))).points
+        assert torch.get_rng_state().equal(state)
+        return [point.loss for point in points]
+
+    assert losses(0) == losses(1)
+
+
 def test_a_closed_generator_leaves_a_usable_adapter(model, features, spec):
     steps = fit(model, features, spec)
     progress = [next(steps) for _ in range(3)][-1]
@@ -362,6 +376,21 @@ def test_a_bad_file_is_left_out_and_the_others_go_on(model, goldfish, tmp_path, 
     assert reading.pictures_read == len(reading.features.labels) == 2
     assert [error.file_name for error in reading.refused] == ["broken.jpg"]
     assert last(train(model, pictures, spec, TrainingSettings(2))).done
+
+
+def test_a_refused_picture_took_its_time_and_is_not_waited_for(model, goldfish, tmp_path, spec):
+    bad = [LabelledImage(tmp_path / f"{number}.png", "goldfish") for number in (1, 2)]
+    for picture in bad:
+        picture.path.write_bytes(b"no picture")
+    pictures = [*bad, *goldfish[:2]]
+
+    reading = list(train(model, pictures, spec, TrainingSettings(1)))[:5]
+
+    assert [len(step.refused) for step in reading] == [0, 1, 2, 2, 2]
+    assert reading[0].seconds_left is None
+    assert reading[1].seconds_left > 0
+    assert reading[2].seconds_left > 0
+    assert reading[4].seconds_left == 0
 
 
 def test_no_readable_picture_at_all_is_an_error(model, tmp_path, spec):

@@ -175,6 +175,33 @@ def test_long_jobs_take_turns(queue, monkeypatch):
     assert steps.index("also long") < steps.index("short") < 20
 
 
+def test_a_stopped_job_does_not_wait_for_its_turn(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "TURN_SECONDS", 0.1)
+    long = queue.submit(Job(endless))
+    first, second = Gate(queue), Gate(queue)
+    assert first.begun.wait(10)  # `long` has given its turn, and stands behind the second
+    assert queue.position(long) == 1
+
+    queue.stop(long)
+    first.open()
+
+    assert second.begun.wait(10)
+    assert long.done.is_set()
+    assert long.end_reason == STOPPED
+    second.open()
+
+
+def test_the_time_limit_counts_all_turns(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(job_room, "MAX_JOB_SECONDS", 0.5)
+
+    jobs = [queue.submit(Job(endless)) for _ in range(2)]
+
+    assert all(job.done.wait(10) for job in jobs)
+    assert [job.end_reason for job in jobs] == [OUT_OF_TIME] * 2
+    assert all(0.5 < job.seconds < 2 for job in jobs)
+
+
 def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(queue, monkeypatch):
     monkeypatch.setattr(job_room, "TURN_SECONDS", 0.1)
 

@@ -1,11 +1,13 @@
 """What belongs to a visitor is found by its secret alone, bounded, and kept for an hour."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from lora_demo import AdapterSpec, TrainingSettings, fit
 from lora_demo.lab import judge
+from lora_demo.limits import MAX_RESULTS
 from lora_demo.serving import sessions as sessions_room
 from lora_demo.serving.sessions import SESSIONS, Session, Sessions
 
@@ -59,14 +61,23 @@ def test_the_bytes_of_all_visitors_are_bounded(new_result, monkeypatch):
 
 
 def test_the_bytes_of_one_visitor_are_bounded(new_result, monkeypatch):
-    session = Session()
-    for _ in range(3):
-        session.add_result(new_result())
+    session, results = Session(), [new_result() for _ in range(4)]
+    for result in results[:3]:
+        session.add_result(result)
     monkeypatch.setattr(sessions_room, "MAX_VISITOR_BYTES", session.size_bytes)
 
-    session.add_result(new_result())
+    session.add_result(results[3])
 
-    assert len(session.results) == 3
+    assert [id(result) for result in session.results] == [id(result) for result in results[1:]]
+
+
+def test_of_too_many_results_the_newest_stay(new_result):
+    session, result = Session(), new_result()
+
+    for number in range(MAX_RESULTS + 3):
+        session.add_result(replace(result, seconds=float(number)))
+
+    assert [result.seconds for result in session.results] == list(range(3, MAX_RESULTS + 3))
 
 
 def test_secrets_are_long_and_different():

@@ -16,6 +16,8 @@ from lora_demo import fit, judge, leave_one_out, load_adapter, read_adapter_spec
 from lora_demo.limits import MAX_LORA_BYTES
 from lora_demo.lora.recipes import TrainingSettings
 from lora_demo.lora.spec import AdapterSpec
+from lora_demo.serving.job import STOPPED
+from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.tasks import read_unrelated
 from lora_demo.ui.samples import flatten, unrelated_paths
 from tests.conftest import DATA
@@ -213,18 +215,18 @@ def test_too_many_bytes_are_refused_at_the_door(app_url):
     assert httpx.post(f"{app_url}gradio_api/upload", files=files).status_code == 413
 
 
-def test_a_training_of_a_client_that_leaves_ends(client, pictures):
-    """The next one does not wait for the epochs of the one given up."""
-    job = client.submit(pictures, "goldfish", epochs=1000, rank=64, api_name="/train")
-    while not any(summary["losses"] for summary, _ in job.outputs()):
+def test_a_training_of_a_client_that_leaves_ends(client, pictures, monkeypatch):
+    jobs, submit = [], QUEUE.submit
+    monkeypatch.setattr(QUEUE, "submit", lambda *given: jobs.append(submit(*given)) or jobs[-1])
+    call = client.submit(pictures, "goldfish", epochs=1000, rank=64, api_name="/train")
+    while not any(summary["losses"] for summary, _ in call.outputs()):
         time.sleep(0.05)
-    job.cancel()
-    summary, _ = job.outputs()[-1]
-    seconds_left = summary["seconds"] / len(summary["losses"]) * (1000 - len(summary["losses"]))
 
-    started = time.monotonic()
-    run(client.submit(pictures, "goldfish", placement="head", epochs=1, api_name="/train"))
-    assert time.monotonic() - started < seconds_left / 2
+    call.cancel()
+
+    assert jobs[0].done.wait(20)
+    assert jobs[0].end_reason == STOPPED
+    assert not jobs[0].newest.done
 
 
 @pytest.mark.slow

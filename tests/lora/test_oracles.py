@@ -1,0 +1,81 @@
+"""The trainings against others' code: PEFT's LoRA in the plain loop, and autograd."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from lora_demo import AdapterSpec, Placement, TrainingSettings, fit
+from lora_demo.lora.guarded import FIT_STRENGTH
+from tests.support.plain import BATCH_SIZE
+
+EPOCHS = 12
+
+
+def peft_training(model, lora, features, settings) -> list[float]:
+    """PEFT's LoRA on the last layer, begun with our A; the whole network is run for each batch."""
+    peft = pytest.importorskip("peft")
+    network = nn.Sequential(copy.deepcopy(model.trunk), copy.deepcopy(model.classifier))
+    layer = f"1.{len(network[1]) - 1}"
+    config = peft.LoraConfig(r=lora.A.shape[1], lora_alpha=lora.A.shape[1], target_modules=[layer])
+    wrapped = peft.get_peft_model(network, config)
+    trained = {name: p for name, p in wrapped.named_parameters() if p.requires_grad}
+    a, b = (next(p for n, p in trained.items() if f"lora_{part}" in n) for part in "AB")
+    with torch.no_grad():
+        a.copy_(lora.A.T)
+    x = features.pixels.view(-1, 3, model.input_px, model.input_px)
+    generator = torch.Generator().manual_seed(0)
+    optimizer, losses = torch.optim.Adam(trained.values(), lr=settings.learning_rate), []
+    for _ in range(settings.epochs):
+        total = 0.0
+        for batch in torch.randperm(len(x), generator=generator).split(BATCH_SIZE):
+            loss = F.cross_entropy(wrapped(x[batch]), features.labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / len(x))
+    lora.A.data, lora.B.data = a.detach().T, b.detach().T
+    return losses
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [5, 15], ids=["one batch", "two batches"])
+def test_head_is_pefts_lora_on_the_last_layer(model, three_sets, count):
+    features, settings = three_sets.pick(slice(count)), TrainingSettings(EPOCHS, 0.01)
+    spec = AdapterSpec(model.name, Placement.HEAD, 4)
+    *_, untrained = fit(model, features, spec, TrainingSettings(1, 1e-30))
+    theirs = untrained.adapter.lora
+
+    expected = peft_training(model, theirs, features, settings)
+    *_, ours = fit(model, features, spec, settings)
+
+    assert [point.loss for point in ours.points] == pytest.approx(expected, rel=1e-4)
+    assert expected[-1] < 0.5 * expected[0]
+    torch.testing.assert_close(ours.adapter.lora.B, theirs.B, rtol=0, atol=2e-3)
+    torch.testing.assert_close(ours.adapter.lora.A, theirs.A, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("count", [1, 5, 15])
+def test_guarded_follows_the_gradient_that_autograd_finds(model, three_sets, count):
+    """B's columns of the taught classes, on Adam, A as it is, at half strength."""
+    features, settings = three_sets.pick(slice(count)), TrainingSettings(40, 0.1)
+    spec = AdapterSpec(model.name, Placement.GUARDED, 4)
+    *_, ours = fit(model, features, spec, settings)
+
+    classes = features.labels.unique()
+    b = torch.zeros(4, len(classes), requires_grad=True)
+    optimizer, losses = torch.optim.Adam([b], lr=settings.learning_rate), []
+    x = features.head_input @ ours.adapter.lora.A
+    for _ in range(settings.epochs):
+        delta = torch.zeros_like(features.logits).index_add(1, classes, x @ b)
+        loss = F.cross_entropy(features.logits + FIT_STRENGTH * delta, features.labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+
+    assert [point.loss for point in ours.points] == pytest.approx(losses, rel=1e-4, abs=1e-5)
+    torch.testing.assert_close(ours.adapter.lora.B[:, classes], b.detach(), rtol=1e-3, atol=1e-3)
