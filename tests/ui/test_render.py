@@ -183,7 +183,22 @@ def test_progress_tells_what_is_done_and_how_long_it_will_take(trained):
 
 @pytest.mark.parametrize(
     ("probability", "text"),
-    [(0.0, "&lt; 0.1 %"), (1e-6, "&lt; 0.1 %"), (0.1234, "12.3 %"), (1.0, "&gt; 99.9 %")],
+    [
+        (0.0, "&lt; 0.1 %"),
+        (1e-6, "&lt; 0.1 %"),
+        (0.000499, "&lt; 0.1 %"),
+        (0.000501, "0.1 %"),
+        (0.00149, "0.1 %"),
+        (0.004, "0.4 %"),
+        (0.00949, "0.9 %"),
+        (0.0096, "1.0 %"),
+        (0.1234, "12.3 %"),
+        (0.5, "50.0 %"),
+        (0.994, "99.4 %"),
+        (0.99949, "99.9 %"),
+        (0.99951, "&gt; 99.9 %"),
+        (1.0, "&gt; 99.9 %"),
+    ],
 )
 def test_probabilities_are_never_rounded_to_a_lie(probability, text):
     card = comparison_card(comparison("goldfish", after=probability), "VGG-19", True, 1.0)
