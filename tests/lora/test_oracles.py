@@ -1,6 +1,7 @@
 """The trainings against others' code: PEFT's LoRA in the plain loop, and autograd."""
 
 import copy
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -17,8 +18,10 @@ EPOCHS = 12
 def peft_training(model, lora, features, settings) -> list[float]:
     """PEFT's LoRA on the last layer, begun with our A; the whole network is run for each batch."""
     peft = pytest.importorskip("peft")
-    network = nn.Sequential(copy.deepcopy(model.trunk), copy.deepcopy(model.classifier))
-    layer = f"1.{len(network[1]) - 1}"
+    parts = OrderedDict(
+        trunk=copy.deepcopy(model.trunk), classifier=copy.deepcopy(model.classifier)
+    )
+    network, layer = nn.Sequential(parts), f"classifier.{len(model.classifier) - 1}"
     config = peft.LoraConfig(r=lora.A.shape[1], lora_alpha=lora.A.shape[1], target_modules=[layer])
     wrapped = peft.get_peft_model(network, config)
     trained = {name: p for name, p in wrapped.named_parameters() if p.requires_grad}

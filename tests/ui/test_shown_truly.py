@@ -84,7 +84,7 @@ def test_each_photo_stands_beside_what_it_is_called():
     found = shown(render_forgetting(report, {OF_OTHER_THINGS: photos}, True))
 
     assert found[0][1].startswith("kind 2 → goldfish")  # what changed comes first
-    assert {which(picture, photos): words.split(":")[0] for picture, words in found} == {
+    assert {which(picture, photos): words.split(":")[0].strip() for picture, words in found} == {
         path: "kind 2 → goldfish" if place == 2 else f"kind {place}"
         for place, path in enumerate(photos)
     }
