@@ -199,7 +199,7 @@ def test_the_time_limit_counts_all_turns(queue, monkeypatch):
 
     assert all(job.done.wait(10) for job in jobs)
     assert [job.end_reason for job in jobs] == [OUT_OF_TIME] * 2
-    assert all(0.5 < job.seconds < 2 for job in jobs)
+    assert all(job.newest <= 60 for job in jobs)  # steps of a hundredth of a second
 
 
 def test_lessons_wait_for_a_turn_of_a_lab_at_all_workers_not_for_its_end(queue, monkeypatch):
