@@ -87,7 +87,7 @@ def test_the_strength_that_the_fair_test_found_is_set(model, features, spec):
     *_, trained = fit(model, features, replace(spec, placement=Placement.GUARDED))
     first = trained.adapter.strength
 
-    *held_back, result = judge(model, trained, [])
+    *held_back, result = judge(model, features, trained, [])
 
     assert result.adapter.strength == held_back[-1].strength != first
     assert result.adapter.spec.strength == held_back[-1].strength

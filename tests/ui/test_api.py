@@ -216,10 +216,12 @@ def test_too_many_bytes_are_refused_at_the_door(app_url):
 
 
 def test_a_training_of_a_client_that_leaves_ends(client, pictures, monkeypatch):
-    jobs, submit = [], QUEUE.submit
-    monkeypatch.setattr(QUEUE, "submit", lambda *given: jobs.append(submit(*given)) or jobs[-1])
+    jobs, submit = [], QUEUE.submit_all
+    spy = lambda new, *more: jobs.extend(new) or submit(new, *more)  # noqa: E731
+    monkeypatch.setattr(QUEUE, "submit_all", spy)
     call = client.submit(pictures, "goldfish", epochs=1000, rank=64, api_name="/train")
     while not any(summary["losses"] for summary, _ in call.outputs()):
+        assert not call.done()
         time.sleep(0.05)
 
     call.cancel()

@@ -20,7 +20,7 @@ from lora_demo import (
     judge,
     open_image,
 )
-from lora_demo.lora.forgetting import Changed
+from lora_demo.lora.evaluation import Changed
 from lora_demo.serving.sessions import Session
 from lora_demo.serving.tasks import ForgettingReport
 from lora_demo.ui.render.forgetting import render_forgetting
@@ -36,7 +36,7 @@ SNAILS = sorted((DATA / "snail").glob("*.png"))
 @pytest.fixture(scope="module")
 def result(model, features):
     *_, trained = fit(model, features, AdapterSpec(model.name, "head", 2), TrainingSettings(20))
-    *_, result = judge(model, trained, [])
+    *_, result = judge(model, features, trained, [])
     return result
 
 
