@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from math import gcd
 
 import torch
 from torch import Tensor
@@ -15,6 +17,7 @@ from lora_demo.lora.recipes import TrainingSettings
 from lora_demo.lora.spec import AdapterSpec
 
 BATCH_SIZE = 8
+PAIRED_RANKS = range(2, 11)
 
 
 def make_loras(
@@ -41,21 +44,45 @@ def train_epochs(
     Yields the loss of each epoch: nats, mean over the pictures, each before the step that it took
     part in.
     """
-    generator = torch.Generator().manual_seed(adapter.spec.seed)
-    x, base_logits = adapter.inputs(features), adapter.base_logits(features)
+    spec, generator = adapter.spec, torch.Generator().manual_seed(adapter.spec.seed)
+    examples = features.pick(shown)
+    x, base_logits = adapter.inputs(examples), adapter.base_logits(examples)
+    delta = partial(adapter.delta, strength=1.0)
+    at_once = len(shown) <= BATCH_SIZE  # then the order does not count
+    if at_once and spec.recipe.reads == "pixels" and spec.rank in PAIRED_RANKS:
+        delta = _delta_in_pairs(adapter.lora, x)
     # fused: A, its gradient and both moments pass through memory once instead of ten times
     optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
     for _ in range(settings.epochs):
         total = 0.0
-        order = shown[torch.randperm(len(shown), generator=generator).to(shown.device)]
-        for batch in order.split(BATCH_SIZE):
-            logits = base_logits[batch] + adapter.delta(x[batch], strength=1.0)
-            loss = F.cross_entropy(logits, features.labels[batch])
+        order = torch.randperm(len(shown), generator=generator).to(shown.device)
+        for batch in [slice(None)] if at_once else order.split(BATCH_SIZE):
+            logits = base_logits[batch] + delta(x[batch])
+            loss = F.cross_entropy(logits, examples.labels[batch])
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
             total += loss.item() * len(logits)
         yield total / len(shown)
+
+
+def _delta_in_pairs(lora: Lora, x: Tensor) -> Callable[[Tensor], Tensor]:
+    """Compute x A B for this x (N, m), with two rows of A as one, and the sum in parts.
+
+    Only the rounding differs. Matrix libraries are slow at few columns: an epoch on the 150,528
+    pixels is 1.3 to 1.4 times quicker so (`speed --only pixels-epoch`, one thread: 346 to 394
+    times the plain loop's pace instead of 266 to 273), and slower at other ranks.
+    """
+    count, m = x.shape
+    parts = gcd(m // 2, 16)
+    pairs = x.view(count, parts, -1, 2).permute(1, 0, 3, 2).reshape(parts, 2 * count, -1)
+
+    def delta(_: Tensor) -> Tensor:
+        rows = lora.A.view(parts, pairs.shape[2], -1)  # (parts, m / 2 / parts, 2 r)
+        both = (pairs @ rows).sum(0).view(count, 2, 2, -1)  # (N, 2, 2, r)
+        return (both[:, 0, 0] + both[:, 1, 1]) @ lora.B
+
+    return delta
 
 
 def score_folds(
