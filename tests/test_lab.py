@@ -63,6 +63,7 @@ def test_getting_ready_leaves_nothing_to_read_to_the_first_visitor(model):
     assert runs == []
 
 
+@pytest.mark.slow
 def test_the_rows_come_in_order(results):
     rows = [(result.adapter.spec.placement, result.adapter.spec.rank) for result in results]
 
@@ -71,6 +72,7 @@ def test_the_rows_come_in_order(results):
 
 
 @pytest.mark.parametrize("row", range(len(PLACEMENTS) * len(RANKS)))
+@pytest.mark.slow
 def test_a_row_equals_a_single_run(model, features, unrelated, spec, results, row):
     asked = AdapterSpec(
         model.name, PLACEMENTS[row // 2], RANKS[row % 2], spec.seed, spec.class_names
@@ -108,6 +110,7 @@ def test_each_row_finds_its_own_strength(model, features, spec):
         assert result.adapter.strength == held_back.strength > 0.25
 
 
+@pytest.mark.slow
 def test_what_broke_is_what_a_comparison_of_all_answers_finds(features, unrelated, results):
     for result in results:
         adapter = result.adapter
@@ -123,6 +126,7 @@ def test_what_broke_is_what_a_comparison_of_all_answers_finds(features, unrelate
         assert broken.total == len(unrelated) == 15
 
 
+@pytest.mark.slow
 def test_guarded_keeps_the_kinds_that_plain_lora_breaks(results):
     changed = {
         p: [r.classes_broken for r in results if r.adapter.spec.placement is p] for p in PLACEMENTS
@@ -133,6 +137,7 @@ def test_guarded_keeps_the_kinds_that_plain_lora_breaks(results):
     assert changed[Placement.PIXELS] == [None, None]
 
 
+@pytest.mark.slow
 def test_at_strength_zero_nothing_is_broken(model, unrelated, results):
     for result in results:
         assert count_broken(unrelated, result.adapter, strength=0).changed == 0
@@ -172,6 +177,7 @@ def test_a_file_in_data_that_is_no_picture_is_left_out(model, tmp_path, monkeypa
     assert [len(group) for group in groups.values()] == [5, 10, 0]
 
 
+@pytest.mark.slow
 def test_the_csv_has_a_row_a_result_with_the_same_figures(results):
     rows = list(csv.DictReader(to_csv(results).splitlines()))
 
@@ -184,6 +190,7 @@ def test_the_csv_has_a_row_a_result_with_the_same_figures(results):
         assert float(row["strength"]) == result.adapter.strength
 
 
+@pytest.mark.slow
 def test_the_table_has_a_point_and_a_line_for_each_result(results):
     view = results_view(results)
 

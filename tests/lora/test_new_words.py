@@ -32,7 +32,7 @@ def pictures(goldfish):
     return [LabelledImage(picture.path, WORD) for picture in goldfish]
 
 
-@pytest.fixture(params=[Placement.GUARDED, Placement.HEAD, Placement.PIXELS])
+@pytest.fixture(scope="module", params=[Placement.GUARDED, Placement.HEAD, Placement.PIXELS])
 def trained(request, model, pictures):
     spec = AdapterSpec(model.name, request.param, class_names=(WORD,))
     *_, progress = train(model, pictures, spec)

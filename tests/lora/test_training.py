@@ -140,7 +140,9 @@ def test_the_loss_curve_is_that_of_the_plain_loop(request, goldfish, fixture):
     assert ours[-1].loss < ours[0].loss
 
 
-@pytest.mark.parametrize("rank", [1, 2, 7, 10, 11])
+@pytest.mark.parametrize(
+    "rank", [1, 10, *(pytest.param(rank, marks=pytest.mark.slow) for rank in (2, 7, 11))]
+)
 def test_the_loss_curve_is_that_of_the_plain_loop_at_every_rank(model, features, rank):
     x = features.pixels.view(-1, 3, model.input_px, model.input_px)
     network = torch.nn.Sequential(model.trunk, model.classifier)

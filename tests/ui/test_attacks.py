@@ -89,6 +89,7 @@ def no_slower_afterwards(app_url: str, good: tuple[dict, dict]) -> Iterator[None
 
 
 @pytest.mark.parametrize(("make", "reason"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.slow
 def test_a_bad_picture_sent_to_the_app_is_named_with_its_reason(app_url, make, reason):
     answer = train(app_url, pictures=[upload(app_url, "cat.jpg", make())])
 
@@ -97,6 +98,7 @@ def test_a_bad_picture_sent_to_the_app_is_named_with_its_reason(app_url, make, r
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
 def test_pictures_cut_short_are_named_by_the_app_and_the_others_go_on(app_url, good, kind):
     sent = [upload(app_url, f"{at}.jpg", data) for at, data in cut(whole(kind)).items()]
 
@@ -144,6 +146,7 @@ def test_ten_thousand_pictures_are_refused_at_the_door(app_url, good, chunked):
 
 
 @pytest.mark.parametrize(("make", "suffix"), HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.slow
 def test_a_hostile_adapter_sent_to_the_app_is_refused(app_url, good, tmp_path, make, suffix):
     path = tmp_path / f"lora{suffix}"
     make(path)

@@ -152,6 +152,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("path", "body", "words"), WRONG.values(), ids=WRONG)
+@pytest.mark.slow
 def test_a_wrong_call_is_refused_in_words_and_not_logged(quiet_app, picture, path, body, words):
     if isinstance(body, str):
         body = body.replace("PICTURE", json.dumps(picture))
@@ -162,6 +163,7 @@ def test_a_wrong_call_is_refused_in_words_and_not_logged(quiet_app, picture, pat
     assert "null" not in told
 
 
+@pytest.mark.slow
 def test_json_that_is_not_called_json_is_refused_in_words(quiet_app):
     form = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl -d sends it
 
@@ -169,12 +171,14 @@ def test_json_that_is_not_called_json_is_refused_in_words(quiet_app):
 
 
 @pytest.mark.parametrize("path", [f"call/train/{PRIVATE}", f"queue/data?session_hash={PRIVATE}"])
+@pytest.mark.slow
 def test_a_stream_that_is_not_there_ends(quiet_app, path):
     assert "404" in HTTP.get(f"{quiet_app.url}gradio_api/{path}").text
 
 
 @pytest.mark.parametrize("path", ["run/train", f"run/{PRIVATE}", "queue/join", "component_server"])
 @pytest.mark.parametrize("body", [{"data": [PRIVATE]}, {"data": [], "fn_index": 9999}])
+@pytest.mark.slow
 def test_the_other_ways_in_are_as_kind(quiet_app, path, body):
     more = {"session_hash": PRIVATE, "component_id": 9999, "fn_name": PRIVATE}
 
@@ -186,6 +190,7 @@ def test_the_other_ways_in_are_as_kind(quiet_app, path, body):
 
 
 @pytest.mark.parametrize("length", ["-5", "many", "1_0", "5, 6", "+5", "", "9" * 30])
+@pytest.mark.slow
 def test_a_length_that_is_none_is_refused(quiet_app, length):
     with connection(quiet_app.url) as line:
         line.sendall(request(length, b"{}"))
@@ -213,6 +218,7 @@ def test_whoever_sends_too_slowly_is_told_so_and_nobody_waits(app_url, monkeypat
     assert told.endswith("That took too long to arrive. Send it once more.")
 
 
+@pytest.mark.slow
 def test_whoever_leaves_in_the_middle_of_a_request_leaves_nothing_in_the_log(quiet_app):
     with connection(quiet_app.url) as line:
         line.sendall(request(1000, b'{"data":'))
@@ -223,6 +229,7 @@ def test_whoever_leaves_in_the_middle_of_a_request_leaves_nothing_in_the_log(qui
 @pytest.mark.parametrize(
     ("letters", "status"), [(10, 200), (MAX_REQUEST_BYTES - 100, 200), (3 * MAX_REQUEST_BYTES, 413)]
 )
+@pytest.mark.slow
 def test_curl_may_send_in_chunks_and_what_counts_is_the_bytes(
     quiet_app, tmp_path, letters, status, chunked
 ):
@@ -266,6 +273,7 @@ def test_the_curl_lines_of_the_docs_teach_goldfish(own_app, tmp_path):
     assert HTTP.get(f"{own_app.url}gradio_api/file={adapter['path']}").status_code == 200
 
 
+@pytest.mark.slow
 def test_compare_takes_two_arguments_and_train_takes_names(own_app, picture):
     named = {"pictures": [picture], "class_name": "goldfish", "placement": "head", "epochs": 1}
     [[_, adapter]] = result(own_app, "v2/train", named)
