@@ -46,7 +46,12 @@ def test_the_base_model_gets_every_drawing_wrong(model, name):
 
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize(
-    ("placement", "least"), [(Placement.PIXELS, 4), (Placement.HEAD, 5), (Placement.GUARDED, 4)]
+    ("placement", "least"),
+    [
+        pytest.param(Placement.PIXELS, 4, marks=pytest.mark.slow),
+        (Placement.HEAD, 5),
+        (Placement.GUARDED, 4),
+    ],
 )
 def test_with_lora_it_gets_drawings_right_that_it_has_not_seen(model, name, placement, least):
     spec = AdapterSpec(model.name, placement, class_names=(name,))

@@ -139,6 +139,7 @@ def close(values: list[float]) -> object:
         (Placement.CLASSIFIER, 4, 9),
     ],
 )
+@pytest.mark.slow
 def test_all_is_done_on_the_card_and_comes_out_as_on_the_cpu(
     on_cpu, on_card, card, pictures, tmp_path, placement, rank, count
 ):

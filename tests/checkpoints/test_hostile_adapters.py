@@ -11,6 +11,12 @@ from tests.support.at_once import at_once
 from tests.support.hostile_adapters import CANARY, CODE, HOSTILE
 
 
+FILES = [
+    pytest.param(*file, id=name, marks=[pytest.mark.slow] if "lies" in name else [])
+    for name, file in HOSTILE.items()
+]
+
+
 @pytest.fixture(autouse=True)
 def nothing_was_run() -> Iterator[None]:
     yield
@@ -25,7 +31,7 @@ def test_the_code_would_run_where_nobody_looks(code):
     CANARY.rmdir()
 
 
-@pytest.mark.parametrize(("make", "suffix"), HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(("make", "suffix"), FILES)
 def test_a_hostile_adapter_is_refused_by_name_at_once(tmp_path, model, make, suffix):
     path = tmp_path / f"lora{suffix}"
     make(path)

@@ -139,6 +139,7 @@ def test_one_picture_has_no_fair_test_but_all_else(client, pictures):
     assert summary["strength"] == 1.5
 
 
+@pytest.mark.slow
 def test_compare_answers_both_top_fives(client, pictures):
     _, file = run(client.submit(pictures, "goldfish", placement="head", api_name="/train"))[-1]
 

@@ -312,6 +312,7 @@ FORGED = {
 
 
 @pytest.mark.parametrize("value", FORGED.values(), ids=FORGED)
+@pytest.mark.slow
 def test_what_is_no_word_is_answered_in_words(app_url, value):
     """Every event of the page that reads the field, as a forged request would send it."""
     events, components = page_events(app_url)
