@@ -170,8 +170,11 @@ def window(browser: Browser, app_url: str, expected: list[str]) -> Iterator[Call
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "browser" in fixtures:
             item.add_marker("browser")
+        if "vgg19_file" in fixtures:  # half a gigabyte to write and to read
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -55,7 +55,7 @@ def test_real_photos_are_recognised(number, class_name):
     assert model.categories[model.classifier(model.trunk(x)).argmax()] == class_name
 
 
-@pytest.mark.parametrize("fixture", ["model", "random_vgg19"])
+@pytest.mark.parametrize("fixture", ["model", pytest.param("random_vgg19", marks=pytest.mark.slow)])
 def test_a_loaded_model_is_frozen_and_in_eval_mode(request, fixture):
     model = request.getfixturevalue(fixture)
 

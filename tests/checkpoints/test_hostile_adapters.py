@@ -10,7 +10,6 @@ from tests.support import hostile_adapters
 from tests.support.at_once import at_once
 from tests.support.hostile_adapters import CANARY, CODE, HOSTILE
 
-
 FILES = [
     pytest.param(*file, id=name, marks=[pytest.mark.slow] if "lies" in name else [])
     for name, file in HOSTILE.items()
