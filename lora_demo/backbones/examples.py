@@ -1,4 +1,4 @@
-"""Pictures and their labels to one set of features, with progress."""
+"""Read pictures and labels into one set of features, with progress."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def read_examples(
     class_names: Sequence[str] = (),
     with_pixels: bool = True,
 ) -> Iterator[ReadingProgress]:
-    """Pictures of the base model's classes, or of new words among `class_names`, one at a time.
+    """Read pictures of known classes, or of new words among `class_names`, one at a time.
 
     A bad file, or a copy of an earlier picture, is left out and named in `refused`: a copy would
     count twice, and give away the answer when the other one is hidden. The last progress has the
-    `features` of the others, their pixels only where they are asked for. Raises `LoraDemoError`
-    where none is left.
+    `features` of the others, and their pixels only if asked for. Raises `LoraDemoError` if no
+    picture is left.
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise LoraDemoError(

@@ -68,15 +68,15 @@ class Adapter(nn.Module):
         return Adapter(replace(self.spec, strength=strength), self.model, loras)
 
     def inputs(self, features: Features) -> Tensor:
-        """What the update reads: (N, m)."""
+        """Return what the update reads: (N, m)."""
         return getattr(features, self.spec.recipe.reads)
 
     def base_logits(self, features: Features) -> Tensor:
-        """The base model's: (N, C), C with the new words."""
+        """Return the base model's logits: (N, C), C with the new words."""
         return pad_logits(features.logits, len(self.categories), NEW_WORD_LOGIT)
 
     def delta(self, x: Tensor, strength: float) -> Tensor:
-        """What it adds to the base logits of inputs x (N, m): (N, C)."""
+        """Return what is added to the base logits of inputs x (N, m): (N, C)."""
         if len(self.loras) == 1:
             return strength * self.lora(x)
         # `plain` is run again, too: in another batch the last bits differ, and a difference from

@@ -36,7 +36,7 @@ def uploads_among(paths: Iterable[object]) -> Iterator[Path]:
 
 
 def hand_out(path: str | Path) -> str:
-    """Copy a picture of our own, once, to where the page may fetch it; returns the copy's path.
+    """Copy one of our own pictures, once, to a place that the page may fetch; return its path.
 
     Gradio hands out only files of its own cache and of the working folder, and both this app and
     Gradio may be installed elsewhere.

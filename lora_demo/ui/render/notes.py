@@ -96,7 +96,7 @@ def download_note(progress: DownloadProgress) -> str:
 
 
 def taught_line(spec: AdapterSpec) -> str:
-    """What the LoRA in use was taught, so that nobody takes it for the pictures in step 1."""
+    """Tell what the LoRA in use was taught, as step 1 may hold other pictures by now."""
     return render("taught", words=spec.class_names)
 
 

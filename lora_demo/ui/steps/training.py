@@ -1,4 +1,4 @@
-"""Step 3: training that can be watched and stopped, and the fair test that follows."""
+"""Step 3: a training that one can follow and stop, and the fair test after it."""
 
 from __future__ import annotations
 
@@ -16,27 +16,15 @@ from lora_demo.serving.runs import Lesson
 from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET, View, reveal_on
 from lora_demo.ui.render.charts import loss_plot
-from lora_demo.ui.render.jobs import (
-    UNLIMITED,
-    cut_short_note,
-    failed_note,
-    waiting_note,
-)
-from lora_demo.ui.render.notes import (
-    problem,
-    ready_note,
-    step,
-)
+from lora_demo.ui.render.jobs import UNLIMITED, cut_short_note, failed_note, waiting_note
+from lora_demo.ui.render.notes import problem, ready_note, step
 from lora_demo.ui.render.results import held_back_note, testing_note
+from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import flatten, unrelated_paths
 from lora_demo.ui.steps.lesson_status import end_line, lesson_status, progress_line
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings, build_settings
 from lora_demo.ui.uploads import subject_of, taught_words, to_labelled
-
-# shown by trays.js, which begins the training when the last picture has arrived
-WAITING_FOR_PICTURES = """<div id="train-waits" class="note note-busy" role="status" hidden>
-Training begins when all pictures are here …</div>"""
 
 
 @dataclass(frozen=True)
@@ -52,13 +40,13 @@ class TrainingStep:
 def build_training(
     visitor: gr.State, network: gr.State, pictures: Pictures, alone: gr.Gallery
 ) -> TrainingStep:
-    """`alone` holds the visitor's own pictures that are not to change."""
+    """Build step 3; `alone` holds the visitor's own pictures that should not change."""
     with gr.Column(elem_classes="card"):
         gr.HTML(step(3, "Let it practise", "Only the LoRA learns. The network stays as it is."))
         settings = build_settings(network)
         start = gr.Button("Train", variant="primary", size="lg", elem_id="train")
         stop = gr.Button("Stop", variant="stop", size="lg", elem_id="stop")
-        gr.HTML(html_template=WAITING_FOR_PICTURES)
+        gr.HTML(html_template=render("train_waits"))
         status = gr.HTML(ready_note(0), elem_id="lesson-status")
         earlier = gr.HTML(elem_id="earlier")
         tested = gr.HTML(elem_id="tested")
