@@ -170,7 +170,7 @@ def plot(lesson: Lesson) -> list[Row]:
     spec = AdapterSpec(model.name, Placement.PIXELS)
     for progress in throttle(fit(model, features, spec, TrainingSettings(1000))):
         shown += 1
-        largest = max(largest, len(loss_plot(progress.points, progress.epochs)))
+        largest = max(largest, len(loss_plot(progress.points, progress.settings.epochs)))
     rate = shown / (time.perf_counter() - before)
     return [
         at_most("live plot, 1,000 epochs: updates a second", rate, 5),
