@@ -76,7 +76,7 @@ class Hand:
         self.send("XdndDrop", 0, X.CurrentTime)
         self.answer("XdndFinished")
 
-    def compare_picture(self, name: str) -> Sequence[int]:
+    def answer(self, name: str) -> Sequence[int]:
         """Wait for the target's message; hand it the files when it asks for them meanwhile."""
         end = time.monotonic() + ANSWER_SECONDS
         while time.monotonic() < end:
