@@ -34,7 +34,7 @@ def train(page: Page) -> None:
     expect(page.get_by_text("Done!")).to_be_visible(timeout=30_000)
 
 
-def train_and_evaluate(page: Page, name: str) -> None:
+def teach(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)

@@ -12,9 +12,9 @@ from tests.support.visitor import (
     begin_long_training,
     forget,
     load_goldfish_for,
+    teach,
     thumbnails,
     train,
-    train_and_evaluate,
 )
 
 TAUGHT = "#comparison .answers.lora li"
@@ -30,12 +30,12 @@ def copy_of(page: Page) -> Page:
 
 def test_a_duplicated_tab_is_another_visitor(window):
     first = window()
-    train_and_evaluate(first, "Goldfish")
+    teach(first, "Goldfish")
     second = copy_of(first)
     expect(second.get_by_text("You teach EfficientNet-Lite0")).to_be_visible(timeout=30_000)
     expect(second.get_by_text("Add pictures in step 1 to begin")).to_be_visible()
     expect(second.locator("#greeting")).to_be_empty()
-    train_and_evaluate(second, "Snail")
+    teach(second, "Snail")
 
     assert first.evaluate(SECRET) != second.evaluate(SECRET)
     for page, own in ((first, "goldfish"), (second, "snail"), (first, "goldfish")):
@@ -55,7 +55,7 @@ def test_a_duplicated_tab_is_another_visitor(window):
 
 def test_two_quick_reloads_and_the_way_back_bring_the_work_back(window, app_url):
     page = window()
-    train_and_evaluate(page, "Goldfish")
+    teach(page, "Goldfish")
     secret = page.evaluate(SECRET)
 
     page.reload(wait_until="domcontentloaded")
@@ -75,7 +75,7 @@ def test_two_quick_reloads_and_the_way_back_bring_the_work_back(window, app_url)
 def test_a_copy_of_a_tab_that_is_closed_takes_its_work(window):
     """As a browser does that opens a closed tab again."""
     first = window()
-    train_and_evaluate(first, "Goldfish")
+    teach(first, "Goldfish")
     secret = first.evaluate(SECRET)
     other = first.context.new_page()
     other.goto(first.url)
@@ -215,7 +215,7 @@ IN_USE = ("#comparison", "#broken", "[data-lora]")  # steps 4, 5 and 7
 
 def test_a_result_is_of_its_own_lesson(window):
     page = window()
-    train_and_evaluate(page, "Goldfish")
+    teach(page, "Goldfish")
     earlier, status = page.locator("#earlier"), page.locator("#lesson-status")
     expect(earlier).to_have_text("")
 

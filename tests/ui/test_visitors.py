@@ -17,9 +17,9 @@ from tests.support.visitor import (
     forget,
     leave_alone,
     set_number,
+    teach,
     thumbnails,
     train,
-    train_and_evaluate,
 )
 
 
@@ -29,7 +29,7 @@ def test_a_reload_brings_everything_back(window):
     expect(thumbnails(page, "alone")).to_have_count(1)
     page.get_by_text("More settings").click()
     set_number(page, "seed", "7")
-    train_and_evaluate(page, "Snail")
+    teach(page, "Snail")
     parts = ("#loss figcaption", "#tested .note", "#results tbody")
     parts += ("#comparison .compare", "#broken .note")  # less Gradio's marks of what is under way
     before = {part: page.locator(part).first.inner_text() for part in parts}
@@ -69,7 +69,7 @@ def test_a_training_goes_on_while_the_page_is_away_and_says_so(window):
 
 def test_a_connection_that_was_lost_brings_the_work_back(window):
     page = window()
-    train_and_evaluate(page, "Goldfish")
+    teach(page, "Goldfish")
 
     page.context.set_offline(True)
     page.locator("#train").click()
@@ -82,8 +82,8 @@ def test_a_connection_that_was_lost_brings_the_work_back(window):
 
 def test_visitors_do_not_see_each_other(window):
     first, second = window(), window()
-    train_and_evaluate(first, "Goldfish")
-    train_and_evaluate(second, "Teapot")
+    teach(first, "Goldfish")
+    teach(second, "Teapot")
 
     assert first.evaluate(SECRET) != second.evaluate(SECRET)
     for page, own, other in ((first, "goldfish", "teapot"), (second, "teapot", "goldfish")):
