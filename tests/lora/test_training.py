@@ -1,6 +1,7 @@
 """The truths of training: nothing frozen changes, nothing frozen is run twice, and it can stop."""
 
 import math
+import secrets
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -101,7 +102,7 @@ def test_the_trunk_sees_each_picture_once(model, goldfish, tmp_path, trunk_runs)
         LabelledImage(shutil.copy(p.path, tmp_path / f"copy-{p.name}"), p.label) for p in goldfish
     ]
     for copy in tmp_path.iterdir():  # trailing bytes make it new to the memory, not to the eye
-        copy.write_bytes(copy.read_bytes() + b"new")
+        copy.write_bytes(copy.read_bytes() + secrets.token_bytes(8))
 
     for rank in (1, 2):
         for placement in Placement:
@@ -113,7 +114,7 @@ def test_the_trunk_sees_each_picture_once(model, goldfish, tmp_path, trunk_runs)
 
 def test_what_many_read_at_once_goes_through_the_trunk_once(model, goldfish, tmp_path, trunk_runs):
     path = tmp_path / "new.png"
-    path.write_bytes(goldfish[0].path.read_bytes() + b"many")
+    path.write_bytes(goldfish[0].path.read_bytes() + secrets.token_bytes(8))
 
     with ThreadPoolExecutor(8) as pool:
         read = list(pool.map(lambda _: read_features(model, path), range(8)))
