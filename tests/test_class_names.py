@@ -83,3 +83,24 @@ def test_only_what_is_really_close_is_offered(typed, offered):
 
 def test_the_table_is_long_enough_to_mean_something():
     assert len(OFFERED) >= 50
+
+
+@pytest.mark.parametrize(
+    ("typed", "names", "near"),
+    [
+        ("ponies", ["pony"], ["pony"]),
+        ("boxes", ["box"], ["box"]),
+        ("pony", ["pon", "po"], []),  # no singular of it
+        ("glass", ["glas"], []),
+        ("t shirt", ["red t shirt", "t-shirt"], ["t-shirt"]),  # the same but for the hyphen
+        ("tshirt", ["t-shirt"], ["t-shirt"]),
+        ("snail", ["tabby snail", "snaill"], ["tabby snail"]),  # a kind of it before a misspelling
+        ("xoldfish", ["goldfish"], []),  # a slip of the hand keeps the first letter
+        ("goldfishxy", ["goldfish"], ["goldfish"]),
+        ("goldfishxyz", ["goldfish"], []),  # three letters more are no slip
+        ("basket", ["basked"], []),  # short words must be closer
+        ("cat", [f"{letter} cat" for letter in "abcdef"], [f"{letter} cat" for letter in "abcde"]),
+    ],
+)
+def test_what_is_near_is_ranked_and_bounded(typed, names, near):
+    assert near_categories(typed, names) == near
