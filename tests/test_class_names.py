@@ -2,7 +2,8 @@
 
 import pytest
 
-from lora_demo.class_names import CATEGORIES, near_categories
+from lora_demo import LoraDemoError
+from lora_demo.class_names import CATEGORIES, find_category, known_category, near_categories
 
 ELEPHANTS = ["Indian elephant", "African elephant"]
 CATS = ["tiger cat", "Persian cat", "Siamese cat", "Egyptian cat", "Madagascar cat"]
@@ -104,3 +105,26 @@ def test_the_table_is_long_enough_to_mean_something():
 )
 def test_what_is_near_is_ranked_and_bounded(typed, names, near):
     assert near_categories(typed, names) == near
+
+
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        ("goldfsh", "The nearest are: goldfish."),
+        ("elephant", "The nearest are: Indian elephant, African elephant."),
+        ("qqqq", "No name of theirs is spelled like it."),
+    ],
+)
+def test_an_unknown_class_is_refused_with_the_nearest_ones(typed, advice):
+    with pytest.raises(LoraDemoError) as refused:
+        find_category(typed, CATEGORIES)
+
+    known = f"“{typed}” is none of the 1,000 classes that are known here."
+    assert str(refused.value) == f"{known} {advice}"
+
+
+def test_a_name_as_it_stands_goes_before_one_that_looks_the_same():
+    assert known_category("crane", ("Crane", "crane")) == "crane"
+    assert known_category("CRANE", ("Crane", "crane")) == "Crane"
+    assert known_category("Great_White_Shark", CATEGORIES) == "great white shark"
+    assert known_category("no such thing", CATEGORIES) is None
