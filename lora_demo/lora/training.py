@@ -45,20 +45,21 @@ def train_epochs(
     part in.
     """
     spec, generator = adapter.spec, torch.Generator().manual_seed(adapter.spec.seed)
-    examples = features.pick(shown)
-    x, base_logits = adapter.inputs(examples), adapter.base_logits(examples)
-    delta = partial(adapter.delta, strength=1.0)
+    x, base_logits = adapter.inputs(features), adapter.base_logits(features)
+    labels, delta = features.labels, partial(adapter.delta, strength=1.0)
     at_once = len(shown) <= BATCH_SIZE  # then the order does not count
-    if at_once and spec.recipe.reads == "pixels" and spec.rank in PAIRED_RANKS:
-        delta = _delta_in_pairs(adapter.lora, x)
+    if at_once:
+        x, base_logits, labels = x[shown], base_logits[shown], labels[shown]
+        if spec.recipe.reads == "pixels" and spec.rank in PAIRED_RANKS:
+            delta = _delta_in_pairs(adapter.lora, x)
     # fused: A, its gradient and both moments pass through memory once instead of ten times
     optimizer = torch.optim.Adam(adapter.parameters(), lr=settings.learning_rate, fused=True)
     for _ in range(settings.epochs):
         total = 0.0
-        order = torch.randperm(len(shown), generator=generator).to(shown.device)
+        order = shown[torch.randperm(len(shown), generator=generator).to(shown.device)]
         for batch in [slice(None)] if at_once else order.split(BATCH_SIZE):
             logits = base_logits[batch] + delta(x[batch])
-            loss = F.cross_entropy(logits, examples.labels[batch])
+            loss = F.cross_entropy(logits, labels[batch])
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
