@@ -125,11 +125,8 @@ class JobQueue:
 
         def rank(job: Job) -> tuple[bool, ...]:
             home = self._begun.get(job, self._homes.get(job.owner, number))
-            return (
-                not job.stopped.is_set(),
-                job.is_abandoned,
-                home != number,
-            )  # stopped: takes no time
+            # a stopped job goes first, as it takes no time
+            return not job.stopped.is_set(), job.is_abandoned, home != number
 
         free = (job for job in self._waiting if self._begun.get(job, number) == number)
         return min(free, key=rank, default=None)

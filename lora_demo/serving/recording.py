@@ -56,8 +56,9 @@ def start_lab(
 
     Raises `LoraDemoError` if the line is full.
     """
-    run = LabRun([LabShare() for _ in queue.shares(specs)], len(specs))
-    for share, its_specs in zip(run.shares, queue.shares(specs), strict=True):
+    divided = queue.shares(specs)
+    run = LabRun([LabShare() for _ in divided], len(specs))
+    for share, its_specs in zip(run.shares, divided, strict=True):
         share.job = Job(partial(_run_share, session, share, task, its_specs))
     queue.submit_all(run.jobs, instead_of=session.lab.jobs if session.lab else ())
     session.lab = run
