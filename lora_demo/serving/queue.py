@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -13,6 +14,7 @@ from lora_demo.serving.cleanup import give_back_memory
 from lora_demo.serving.job import STOPPED, Job, Worker
 
 Answer = TypeVar("Answer")
+EXIT_SECONDS = 5.0  # that the step under way may still need when the process ends
 
 try:
     # on Hugging Face's shared graphics cards: a function must say that it needs one
@@ -50,6 +52,7 @@ class JobQueue:
         self._workers = list(workers)
         for number in range(len(workers)):
             threading.Thread(target=self._serve, args=(number,), daemon=True).start()
+        atexit.register(self.close)
 
     def submit(self, job: Job, instead_of: Job | None = None) -> Job:
         """Put a job in line, then stop an earlier one; `LoraDemoError` if the line is full."""
@@ -88,6 +91,14 @@ class JobQueue:
                     self._waiting.remove(job)
                     job.end_reason = STOPPED
                     job.finish()
+
+    def close(self) -> None:
+        """Stop all jobs. A process that exits while a thread of torch works is aborted."""
+        with self._changed:
+            begun, waiting = list(self._begun), list(self._waiting)
+        self.stop(*waiting, *begun)
+        for job in begun:
+            job.done.wait(EXIT_SECONDS)
 
     def run_now(
         self, owner: object, function: Callable[..., Iterator[Answer]], *arguments: object

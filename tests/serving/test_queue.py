@@ -335,3 +335,29 @@ def test_work_that_cannot_even_begin_ends_as_an_error_and_the_worker_goes_on(que
     after = queue.submit(Job(lambda worker: iter([1])))
     assert after.done.wait(10)
     assert after.newest == 1
+
+
+EXITS_WHILE_IT_TRAINS = """
+from dataclasses import replace
+from lora_demo import AdapterSpec, load_model, read_class_folder
+from lora_demo.serving.job import wait_for
+from lora_demo.serving.queue import QUEUE
+from lora_demo.serving.recording import Task, start_lesson
+from lora_demo.serving.sessions import Session
+
+model = load_model("efficientnet_lite0")
+pictures = read_class_folder("data/goldfish", model.categories)
+spec = AdapterSpec(model.name, "pixels", class_names=("goldfish",))
+settings = replace(spec.recipe.settings, epochs=1000)
+lesson = start_lesson(Session(), QUEUE, Task(pictures, []), spec, settings)
+next(job for job in wait_for(lesson.job) if lesson.fitting)
+"""
+
+
+def test_a_process_may_end_while_a_training_runs():
+    ended = subprocess.run(
+        [sys.executable, "-c", EXITS_WHILE_IT_TRAINS], capture_output=True, timeout=120
+    )
+
+    assert ended.stderr == b""
+    assert ended.returncode == 0
