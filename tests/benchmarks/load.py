@@ -33,6 +33,7 @@ from tests.benchmarks.rows import Row, at_most, show
 from tests.benchmarks.speed_app import ROOT, megabytes, started
 from tests.benchmarks.visit import Visit
 from tests.conftest import DATA
+from tests.support.stranger import ping
 
 RESTLESS = ("stop", "stop", "close", "close", "reload")
 LONG = {"placement": "pixels", "epochs": 1000}  # for those who stop, close or reload
@@ -48,17 +49,6 @@ taught(folders[0]); print("ready", flush=True); sys.stdin.readline()
 before = time.perf_counter()
 for folder in folders[1:25]: taught(folder)
 print(time.perf_counter() - before)
-"""
-PING = """
-import sys, threading, time, httpx
-over, times = threading.Event(), []
-threading.Thread(target=lambda: (sys.stdin.read(), over.set())).start()
-with httpx.Client() as http:
-    while not over.wait(0.1):
-        before = time.perf_counter()
-        http.get(sys.argv[1], timeout=60).raise_for_status()
-        times.append(time.perf_counter() - before)
-print(max(times))
 """
 
 
@@ -159,15 +149,6 @@ async def light(visit: Visit, over: asyncio.Event) -> list[float]:
         times.append(time.perf_counter() - before)
         await asyncio.sleep(0.2)
     return times
-
-
-def ping(url: str) -> subprocess.Popen:
-    """Prints in the end the longest s that /healthz took, which answers from the event loop.
-
-    In a process of its own: the thirty visitors in this one would delay it.
-    """
-    command = [sys.executable, "-c", PING, f"{url}healthz"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
 def check(visits: dict[Path, Visit], url: str) -> int:
