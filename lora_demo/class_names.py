@@ -103,7 +103,7 @@ def _forms(word: str) -> set[str]:
     forms = {word}
     if word.endswith("s") and not word.endswith("ss"):
         forms.add(word[:-1])
-    if word.endswith("es") and not word.endswith("sses"):
+    if word.endswith("es"):
         forms.add(word[:-3] + "y" if word.endswith("ies") else word[:-2])
     return forms
 

@@ -8,14 +8,20 @@ import torch
 from lora_demo import (
     AdapterSpec,
     Features,
+    LoraDemoError,
     TrainingSettings,
     adapter_size,
     compare,
     fit,
     leave_one_out,
+    train,
 )
+from lora_demo.backbones.examples import ReadingProgress
+from lora_demo.limits import MAX_EPOCHS, MAX_LEARNING_RATE, MAX_STRENGTH
 from lora_demo.lora.evaluation import count_classes_broken
-from lora_demo.lora.guarded import Guarded
+from lora_demo.lora.guarded import DUPLICATE, Guarded
+from lora_demo.lora.logistic import TaughtLogits, train_columns
+from lora_demo.lora.spec import check_strength
 from lora_demo.lora.strength import guarded_strength
 
 FEW = TrainingSettings(30, 0.01)
@@ -97,3 +103,77 @@ def test_of_two_pictures_each_is_hidden(model, features):
 
 def test_the_strength_has_two_figures_like_the_dial():
     assert guarded_strength(2, []) == 1.43  # 1.5 * 22 / 23
+
+
+@pytest.mark.parametrize(("apart", "columns"), [(10 * DUPLICATE, 2), (DUPLICATE / 10, 1)])
+def test_an_example_has_a_direction_of_its_own_only_if_it_is_no_copy(apart, columns):
+    eye = torch.eye(2, dtype=torch.float64)
+    solved = torch.stack([eye[0], eye[0] + 2 * apart * eye[1]])  # singular values 1.4 and 1.4 apart
+    overlap = solved @ solved.T
+    examples = Guarded(solved.float(), overlap, overlap, torch.ones(2))
+
+    assert examples.coefficients(torch.ones(2, dtype=torch.bool), 5).shape == (2, columns)
+
+
+def test_trainings_side_by_side_are_each_as_if_alone(features):
+    labels = torch.tensor([1, 1, 1, 2, 2])
+    taught = TaughtLogits.of(features.logits, labels)
+    responses = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    shown = torch.tensor([[True, False, True, True, True], [True, True, False, False, True]])
+
+    def trained(rows: slice):
+        *_, (losses, b) = train_columns(taught, responses[rows], shown[rows], FEW)
+        return losses, b
+
+    alone = [trained(slice(row, row + 1)) for row in (0, 1)]
+    losses, b = trained(slice(2))
+    assert losses.shape == (2,)
+    torch.testing.assert_close(losses, torch.cat([alone[0][0], alone[1][0]]))
+    torch.testing.assert_close(b, torch.cat([alone[0][1], alone[1][1]]))
+
+
+def test_pictures_that_are_hidden_together_are_each_asked(model, three_sets):
+    """Fifteen in twelve parts: the first three parts have two."""
+    spec, settings = AdapterSpec(model.name, "head", 4), TrainingSettings(20, 1e-2)
+    right = 0
+    for hidden in torch.arange(15).tensor_split(12):
+        shown = torch.ones(15, dtype=torch.bool).index_fill(0, hidden, False)
+        *_, progress = fit(model, three_sets.pick(shown), spec, settings)
+        asked = three_sets.pick(hidden)
+        right += int((progress.adapter.logits(asked).argmax(1) == asked.labels).sum())
+
+    *_, result = leave_one_out(model, three_sets, spec, settings)
+
+    assert (result.adapted.correct, result.adapted.total) == (right, 15)
+    assert right >= 12
+
+
+def test_hidden_together_or_alone_the_base_model_is_asked_the_same(model, three_sets):
+    known = replace(three_sets, labels=three_sets.logits.argmax(1))
+
+    *_, result = leave_one_out(model, known, AdapterSpec(model.name, "guarded", 4), FEW)
+
+    assert (result.base.correct, result.base.total) == (15, 15)
+
+
+def test_the_largest_settings_are_allowed_and_no_larger_ones():
+    assert TrainingSettings(MAX_EPOCHS, MAX_LEARNING_RATE)
+    check_strength(MAX_STRENGTH)
+    check_strength(0)
+
+
+@pytest.mark.parametrize("strength", [-0.1, MAX_STRENGTH + 0.1, True, "strong", float("nan")])
+def test_a_strength_off_the_dial_is_named(strength):
+    with pytest.raises(LoraDemoError, match=f"^strength is {strength}. Choose a number from 0 to"):
+        check_strength(strength)
+
+
+@pytest.mark.parametrize(("placement", "numbers"), [("pixels", 150_528), ("guarded", 0)])
+def test_a_training_reads_pixels_only_for_the_recipe_that_learns_from_them(
+    model, goldfish, placement, numbers
+):
+    steps = train(model, goldfish, AdapterSpec(model.name, placement, 1), FEW)
+
+    *_, read = (step for step in steps if isinstance(step, ReadingProgress))
+
+    assert read.features.pixels.shape == (5, numbers)
