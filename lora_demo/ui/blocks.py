@@ -27,8 +27,11 @@ class Page(gr.Blocks):
     """
 
     def queue(self, *rest: Any, **more: Any) -> Page:
-        """Let the queue look for events less often. Gradio 6.31 has no setting for that."""
-        super().queue(*rest, **more)
+        """Let no queued event run past the queue, and let the queue look for events less often.
+
+        Gradio 6.31 has no setting for the latter.
+        """
+        super().queue(*rest, **more, api_open=False)
         self._queue.sleep_when_free = QUEUE_SECONDS
         return self
 

@@ -8,6 +8,8 @@ import logging
 from fastapi import HTTPException
 from fastapi.exceptions import RequestValidationError
 from gradio.route_utils import FnIndexInferError
+from starlette._utils import get_route_path
+from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
@@ -15,14 +17,17 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lora_demo import limits
+from lora_demo.ui.gate import NO_SUCH_ENDPOINT, UPLOAD, Gate
 
 LOG = logging.getLogger("lora_demo")
 TOO_MUCH = PlainTextResponse("That is too much for one request.", 413)
 TOO_SLOW = PlainTextResponse("That took too long to arrive. Send it once more.", 408)
-NO_SUCH_ENDPOINT = "There is no endpoint of that name. There are /train and /compare."
-NO_SUCH_ARGUMENT = (
-    "An argument is missing, or has a name that the endpoint does not know. "
-    "/gradio_api/info lists what each endpoint takes."
+NO_SUCH_ARGUMENT = JSONResponse(
+    {
+        "detail": "An argument is missing, or has a name that the endpoint does not know. "
+        "/gradio_api/info lists what each endpoint takes."
+    },
+    400,
 )
 
 
@@ -30,14 +35,14 @@ class RequestLimits:
     """Middleware: read the body of a request, up to a limit, then hand it on whole.
 
     For each file that a request names, Gradio stops all else for a millisecond. Uploads are counted
-    by Gradio itself, as they come.
+    as they come.
     """
 
     def __init__(self, app: ASGIApp):
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"].endswith("/gradio_api/upload"):
+        if scope["type"] != "http" or _is_upload(scope):
             return await self.app(scope, receive, send)
         try:
             body = await asyncio.wait_for(_read(receive), limits.MAX_REQUEST_SECONDS)
@@ -53,6 +58,12 @@ class RequestLimits:
             return whole.pop() if whole else await receive()
 
         await self.app(scope, hand_on, send)
+
+
+def _is_upload(scope: Scope) -> bool:
+    kind = Headers(scope=scope).get("content-type", "")
+    sends = scope["method"] == "POST" and get_route_path(scope) == UPLOAD
+    return sends and kind.lower().startswith("multipart/form-data")
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -90,11 +101,9 @@ class PlainRefusals:
         except (FnIndexInferError, KeyError, TypeError) as error:
             if started or scope["method"] != "POST" or "/gradio_api/" not in scope["path"]:
                 raise
-            status, text = 404, NO_SUCH_ENDPOINT
-            if isinstance(error, TypeError):
-                status, text = 400, NO_SUCH_ARGUMENT
             LOG.warning("refused a call: %s", type(error).__name__)
-            await JSONResponse({"detail": text}, status)(scope, receive, send)
+            refusal = NO_SUCH_ARGUMENT if isinstance(error, TypeError) else NO_SUCH_ENDPOINT
+            await refusal(scope, receive, send)
         except RuntimeError as error:  # a stream that nobody waits for, of which Gradio said so
             if not (started and isinstance(error.__cause__, HTTPException)):
                 raise
@@ -116,6 +125,6 @@ async def _alive(_: Request) -> PlainTextResponse:
 
 HEALTH = Route("/healthz", _alive)
 DOOR = {
-    "middleware": [Middleware(RequestLimits), Middleware(PlainRefusals)],
+    "middleware": [Middleware(Gate), Middleware(RequestLimits), Middleware(PlainRefusals)],
     "exception_handlers": {RequestValidationError: unreadable},
 }
