@@ -1,4 +1,4 @@
-"""Delete files, and give memory back to the system."""
+"""Delete old folders, and give memory back to the system."""
 
 import ctypes
 import shutil
@@ -8,14 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from lora_demo.limits import KEEP_SECONDS
-
-
-def delete(files: Iterable[Path]) -> None:
-    """Delete the files, and each parent folder left empty."""
-    for file in files:
-        with suppress(OSError):
-            file.unlink()
-            file.parent.rmdir()
 
 
 def delete_old(folders: Iterable[Path]) -> None:

@@ -20,9 +20,9 @@ from lora_demo.limits import (
     MAX_VISITOR_BYTES,
     MAX_VISITORS,
 )
-from lora_demo.serving.cleanup import delete
 from lora_demo.serving.job import Job
 from lora_demo.serving.queue import QUEUE
+from lora_demo.serving.storage import STORAGE
 
 if TYPE_CHECKING:
     from lora_demo.lab import Result
@@ -73,7 +73,7 @@ class Session:
         paths = list(paths)
         if kind:
             made = [*self.made.get(kind, ()), paths]
-            delete(file for old in made[:-KEPT_TIMES] for file in old)
+            STORAGE.delete(file for old in made[:-KEPT_TIMES] for file in old)
             self.made[kind] = made[-KEPT_TIMES:]
         self.files.update(path.resolve() for path in paths)
 
@@ -100,7 +100,7 @@ class Session:
         files = self.files - of_others
         if files:
             QUEUE.run_on_all(forget_features, list(files))
-        delete(files)
+        STORAGE.delete(files)
         vars(self).update(vars(Session()))
 
 
@@ -133,6 +133,12 @@ class Sessions:
             visitor.secret = ""  # so that it is not kept again
             others = {f for other in self._by_secret.values() for f in tuple(other.files)}
         visitor.empty(others)
+
+    def folders(self) -> set[Path]:
+        """List the folders in which the files of visitors lie."""
+        with self._lock:
+            kept = tuple(self._by_secret.values())
+        return {file.parent for visitor in kept for file in tuple(visitor.files)}
 
     def trim(self) -> None:
         with self._lock:

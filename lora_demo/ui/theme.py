@@ -6,7 +6,9 @@ import gradio as gr
 
 from lora_demo import limits
 from lora_demo.ui.language import ENGLISH
+from lora_demo.ui.receiving import RECEIVING
 from lora_demo.ui.server import DOOR, HEALTH
+from lora_demo.ui.tidying import tidying
 
 # Blue is frozen, orange learns: in the pictures, the bars, the curve, and the button.
 THEME = gr.themes.Base(
@@ -74,5 +76,10 @@ LAUNCH = {
     "pwa": False,
     "share": False,
     "strict_cors": True,
-    "app_kwargs": DOOR | {"routes": [HEALTH], "middleware": [*DOOR["middleware"], ENGLISH]},
+    "app_kwargs": DOOR
+    | {
+        "routes": [HEALTH, RECEIVING],
+        "middleware": [*DOOR["middleware"], ENGLISH],
+        "lifespan": tidying,
+    },
 }

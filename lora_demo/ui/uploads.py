@@ -1,15 +1,15 @@
 """Files that the visitor uploaded, checked; and what each picture shows."""
 
-import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from lora_demo import CATEGORIES, LabelledImage, LoraDemoError, known_category, tidy
-from lora_demo.serving.cleanup import delete_old
+from lora_demo.serving.sessions import SESSIONS
+from lora_demo.serving.storage import STORAGE, StorageFullError
 
 NOT_UPLOADED = "That file was not uploaded here. Add it to the page once more."
 MAX_PATH = 4096  # letters; no file system takes more
@@ -44,16 +44,21 @@ def hand_out(path: str | Path) -> str:
     return save_file_to_cache(path, get_upload_folder())
 
 
-def new_folder() -> Path:
-    """Make a folder below the uploads, from which the page may fetch a file.
+def files_folder() -> Path:
+    """Return where the files of visitors lie: among the uploads, so that Gradio serves them."""
+    return Path(get_upload_folder()) / "files"
 
-    Gradio forgets to delete what its API hands out, so older folders go here.
-    """
-    root = Path(get_upload_folder()) / "made"
-    delete_old(root.glob("*"))
-    folder = root / secrets.token_hex(16)
-    folder.mkdir(parents=True)
-    return folder
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """Make a folder for a file that the page may fetch."""
+    folder = STORAGE.new_folder(files_folder())
+    try:
+        yield folder
+    finally:
+        STORAGE.close(folder)
+        with suppress(StorageFullError):  # it is there already; the next upload is refused
+            STORAGE.grow(folder, 0, SESSIONS.folders)
 
 
 def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledImage]:

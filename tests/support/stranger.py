@@ -74,10 +74,17 @@ def ping(url: str) -> subprocess.Popen:
 
 
 @contextmanager
-def attacked(folder: Path, **variables: str) -> Iterator[Attacked]:
-    """Start `app.py`, its uploads and its log in `folder`, and wait until its network is loaded."""
-    uploads, log = folder / "uploads", folder / "log.txt"
-    with started(ROOT / "app.py", log=log, GRADIO_TEMP_DIR=str(uploads), **variables) as app:
+def attacked(folder: Path, changed: str = "", **variables: str) -> Iterator[Attacked]:
+    """Start `app.py`, its uploads and its log in `folder`, and wait until its network is loaded.
+
+    `changed` is run first, as to lower limits.
+    """
+    script, uploads, log = ROOT / "app.py", folder / "uploads", folder / "log.txt"
+    if changed:
+        start = 'runpy.run_path("app.py", run_name="__main__")'
+        script = folder / "app.py"
+        script.write_text(f'import runpy, sys\nsys.path.insert(0, "")\n{changed}\n{start}\n')
+    with started(script, log=log, GRADIO_TEMP_DIR=str(uploads), **variables) as app:
         process, url, _ = app
         end = time.monotonic() + 60
         while megabytes("VmRSS", process.pid) < 300 and time.monotonic() < end:

@@ -51,7 +51,8 @@ def write_adapter(adapter: Adapter, name: str = "") -> Path:
 
     taught = "-".join(["lora", *adapter.spec.class_names[:3]]).replace(" ", "_")
     taught = taught.encode()[:120].decode(errors="ignore")  # file systems allow 255 bytes
-    return save_adapter(adapter, new_folder() / (name or f"{taught}.safetensors"))
+    with new_folder() as folder:
+        return save_adapter(adapter, folder / (name or f"{taught}.safetensors"))
 
 
 def _offer(session: Session) -> tuple:
@@ -69,7 +70,7 @@ def _load(session: Session, path: str, network: str) -> tuple[str, str]:
 
     with visitor_errors():
         file = uploaded(path)
+        session.own([file])  # also if it is refused, so that it is forgotten
         _, session.adapter = open_adapter(file, network)
-    session.own([file])
     spec = session.adapter.spec
     return spec.model_name, loaded_note(spec, file.name)

@@ -136,8 +136,9 @@ def _show(session: Session) -> tuple[str, str | None]:
 
     if not session.results:
         return results_view(()), None
-    file = new_folder() / "lora-trainings.csv"
-    file.write_text(to_csv(session.results), encoding="utf-8")
+    with new_folder() as folder:
+        file = folder / "lora-trainings.csv"
+        file.write_text(to_csv(session.results), encoding="utf-8")
     session.own([file], "table")
     return results_view(session.results), str(file)
 

@@ -15,6 +15,8 @@ let asked = 0;
 let arrived = []; // [place in the order in which they were added, path on the server], not yet looked at
 let looking = 0; // pictures that the server looks at
 let failed = []; // files that did not arrive
+const NO_ANSWER = "Is the connection there?";
+let why = NO_ANSWER; // the last of them did not
 let left_out = []; // sentences
 let shots = 0;
 
@@ -55,12 +57,14 @@ async function send(place, file) {
     const answer = await fetch(`${root}${api_prefix}/upload`, {
       method: "POST", body: form, signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    if (!answer.ok) throw new Error(answer.statusText);
+    if (!answer.ok) throw answer;
     const [path] = await answer.json();
     arrived.push([place, path]);
     sent += 1;
-  } catch {
+  } catch (refusal) {
     failed.push(file);
+    const is_ours = refusal instanceof Response && refusal.headers.get("content-type")?.startsWith("text/plain");
+    why = is_ours ? await refusal.text() : NO_ANSWER;
   }
   sending -= 1;
   pump();
@@ -110,7 +114,7 @@ function draw() {
   if (failed.length && !sending) {
     const names = failed.slice(0, 3).map((file) => `“${file.name}”`).join(", ");
     const more = failed.length > 3 ? ` and ${failed.length - 3} more` : "";
-    lines.push(line("bad", `${count(failed.length, "picture")} did not arrive: ${names}${more}. Is the connection there?`,
+    lines.push(line("bad", `${count(failed.length, "picture")} did not arrive: ${names}${more}. ${why}`,
       ["Send again", send_again], ["Leave out", give_up]));
   }
   status.replaceChildren(...lines);
