@@ -20,6 +20,7 @@ from lora_demo.serving.job import STOPPED
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.tasks import read_unrelated
 from lora_demo.ui.samples import flatten, unrelated_paths
+from lora_demo.ui.tidying import tidy
 from tests.conftest import DATA
 from tests.support.wire import call
 
@@ -240,19 +241,16 @@ def test_the_largest_lora_can_be_sent_back(client, pictures):
 
 
 def test_adapter_files_are_deleted_after_an_hour(client, pictures):
-    def train_once() -> None:
-        run(client.submit(pictures, "goldfish", placement="head", epochs=1, api_name="/train"))
-
-    train_once()
-    folder = Path(os.environ["GRADIO_TEMP_DIR"]) / "made"
-    made = list(folder.iterdir())
+    run(client.submit(pictures, "goldfish", placement="head", epochs=1, api_name="/train"))
+    uploads = Path(os.environ["GRADIO_TEMP_DIR"])
+    made = {file.parent for file in uploads.rglob("lora-*.safetensors")}
     for old in made:
         os.utime(old, (time.time() - 3601,) * 2)
 
-    train_once()
+    tidy([])
 
     assert made
-    assert not set(made) & set(folder.iterdir())
+    assert not any(folder.exists() for folder in made)
 
 
 def test_the_health_check_answers(app_url):

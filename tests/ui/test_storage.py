@@ -222,12 +222,10 @@ def test_all_together_have_a_bound_and_whoever_has_most_pays(app):
 
 
 def test_the_addresses_of_one_household_are_one_sender(app):
-    for number in range(30):
-        assert send(app, bytes(MB), sender=f"2001:db8::{number:x}").status_code == 200
-    [other] = send(app, bytes(MB), sender="2001:db8:0:1::1").json()
-    files = [p for p in (app.uploads / "files").rglob("*") if p.is_file()]
-    assert sum(p.stat().st_size for p in files) < 20 * MB
-    assert Path(other).exists()
+    addresses = [f"2001:db8::{number:x}" for number in range(15)]
+    paths = [send(app, bytes(MB), sender=address).json()[0] for address in addresses]
+
+    assert sum(Path(path).exists() for path in paths) <= 11  # of 12 MB
 
 
 def test_who_holds_all_the_room_is_refused_in_words_until_they_forget(app, visitor):

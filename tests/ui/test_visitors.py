@@ -135,7 +135,7 @@ def test_forgetting_deletes_at_once_and_from_disk(window, model, tmp_path):
 
     expect(page.get_by_text("Forgotten: your pictures")).to_be_visible()
     expect(thumbnails(page, "pictures")).to_have_count(0)
-    assert on_disk() & {*kept, shared} == {shared}  # another visitor has the same picture
+    assert on_disk() & {*kept, shared} == {shared}  # of another visitor, who sent the same picture
     assert len([path for path in loras if path.exists()]) < len(loras)
     ran = []
     with pytest.MonkeyPatch.context() as patch:
@@ -143,7 +143,7 @@ def test_forgetting_deletes_at_once_and_from_disk(window, model, tmp_path):
         patch.setattr(features_room, "_compute", lambda *a: ran.append(1) or compute(*a))
         for path in own:
             read_features(model, path)
-    assert len(ran) == 2  # of these nothing was in memory any more
+    assert len(ran) == 3  # of these nothing was in memory any more
     page.evaluate(f"sessionStorage.setItem('lora-demo', {secret!r})")
     page.reload()
     expect(page.get_by_text("What you did here before is gone")).to_be_visible()
