@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -26,7 +26,7 @@ class BaseModel:
     title: str
     about: str
     find_weights: Callable[[], Path]
-    linear_layers: int  # of its classifier
+    linear_shapes: Sequence[tuple[int, int]]  # (inputs, outputs) of its classifier's layers
     input_px: int
 
 
@@ -77,7 +77,7 @@ def _efficientnet_lite(number: int, input_px: int, about: str) -> BaseModel:
         title=f"EfficientNet-Lite{number}",
         about=about,
         find_weights=partial(find_efficientnet_lite, number),
-        linear_layers=1,
+        linear_shapes=[(1280, 1000)],
         input_px=input_px,
     )
 
@@ -87,7 +87,7 @@ BASE_MODELS: dict[str, BaseModel] = {
         title="VGG-19",
         about="the article's network, large and classic",
         find_weights=find_vgg19,
-        linear_layers=3,
+        linear_shapes=[(25_088, 4096), (4096, 4096), (4096, 1000)],
         input_px=224,
     ),
     "efficientnet_lite0": _efficientnet_lite(0, 224, "built in, small and quick"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from lora_demo.backbones.models import FrozenModel
+from lora_demo.backbones.models import BaseModel, FrozenModel
 from lora_demo.errors import LoraDemoError, shorten
 from lora_demo.limits import MAX_EPOCHS, MAX_LEARNING_RATE
 
@@ -56,7 +56,7 @@ class Recipe:
     every_layer: bool = False  # an update for each linear layer; otherwise for the last one
     unit_a: bool = False  # A is standard normal; otherwise its variance is 1/m
 
-    def shapes(self, model: FrozenModel, outputs: int) -> list[tuple[int, int]]:
+    def shapes(self, model: FrozenModel | BaseModel, outputs: int) -> list[tuple[int, int]]:
         """(m, n) of each update: the numbers that it reads, and those that it adds to."""
         if self.reads == "pixels":
             return [(3 * model.input_px**2, outputs)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lora_demo.backbones.models import FrozenModel
-from lora_demo.class_names import known_words
+from lora_demo.backbones.models import BASE_MODELS, FrozenModel
+from lora_demo.class_names import CATEGORIES, known_words
 from lora_demo.errors import LoraDemoError, shorten
 from lora_demo.limits import MAX_RANK, MAX_STRENGTH
 from lora_demo.lora.recipes import RECIPES, Placement, Recipe, is_number
 
 BYTES_PER_NUMBER = 4  # float32
+MINIATURE = 3 * 32**2 + 1  # numbers of a picture that tell copies from it
+FEW = 8  # pictures of a training with all at once
 RANKS = (1, 2, 4, 8, 16, 32)  # that the lab tries
 
 
@@ -87,3 +89,20 @@ def adapter_size(spec: AdapterSpec, model: FrozenModel, pictures: int = MAX_RANK
     taught = min(spec.rank, pictures) * max(len(spec.class_names), 1)
     trained = taught if spec.recipe.method == "guarded" else stored
     return Size(trained, stored, model.parameter_count)
+
+
+def training_bytes(spec: AdapterSpec, pictures: int) -> int:
+    """Estimate what a training holds between two steps, from above, before anything is loaded.
+
+    A and B with Adam's two moments, and what the network made of each picture that is read. Of up
+    to eight pictures the pixels are there three times (`training.train_epochs`).
+    """
+    model = BASE_MODELS[spec.model_name]
+    outputs = len(known_words(spec.class_names, CATEGORIES))
+    trained = spec.rank * sum(m + n for m, n in spec.recipe.shapes(model, outputs))
+    read = [model.linear_shapes[0][0], *(m for m, _ in model.linear_shapes)]  # the trunk's, too
+    picture = sum(read) + 2 * outputs + MINIATURE
+    if spec.recipe.reads == "pixels":
+        picture += 3 * model.input_px**2
+        pictures += 2 * FEW
+    return BYTES_PER_NUMBER * (3 * trained + picture * pictures)

@@ -26,14 +26,18 @@ LOG = logging.getLogger("lora_demo")
 class Job:
     """Long work for one owner (by default its own): a worker pulls the steps of `work(worker)`."""
 
-    def __init__(self, work: Callable[[Worker], Generator], owner: object = None):
+    def __init__(
+        self, work: Callable[[Worker], Generator], owner: object = None, needed_bytes: int = 0
+    ):
         self.work: Callable[[Worker], Generator] | None = work
+        self.needed_bytes = needed_bytes  # of tensors, from its first step to its last
         self._owner = owner
         self.newest: object = None  # the last step; None before the first
         self.error: Exception | None = None
         self.end_reason: str = ""  # why it ended before its last step: one of the three above
         self.stopped = threading.Event()
         self.done = threading.Event()
+        self.dropped = False  # what it makes is not to be kept any more
         self.seconds = 0.0  # of work
         self.heartbeat()
         self._steps: Generator | None = None
@@ -50,6 +54,12 @@ class Job:
         """Note that somebody follows this job now."""
         self.seen_at = time.monotonic()
         self.closed = False  # the page that showed it
+
+    def drop(self) -> None:
+        """Keep nothing of what it made or will make."""
+        self.dropped = True
+        if self.done.is_set():
+            self.newest = None
 
     def run(self, worker: Worker, others_wait: Callable[[], bool]) -> None:
         """Work until it is done, or for one turn if others wait for the worker."""
@@ -84,6 +94,8 @@ class Job:
         finally:
             self.work = self._steps = None  # they hold what it worked on
             self.done.set()
+            if self.dropped:
+                self.newest = None
 
     def _why_end(self) -> str:
         if self.stopped.is_set():

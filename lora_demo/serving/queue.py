@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import math
 import threading
 import weakref
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 from lora_demo.errors import LoraDemoError
-from lora_demo.limits import MAX_WAITING
+from lora_demo.limits import MAX_WAITING, MAX_WORKING_BYTES
 from lora_demo.serving.cleanup import give_back_memory
-from lora_demo.serving.job import STOPPED, Job, Worker
+from lora_demo.serving.job import AWAY, STOPPED, Job, Worker
 
 Answer = TypeVar("Answer")
 EXIT_SECONDS = 5.0  # that the step under way may still need when the process ends
@@ -35,7 +36,8 @@ class JobQueue:
     """Keep the line and the workers. A stopped job keeps its worker until its step has ended.
 
     Long jobs take turns: after a second of work a job goes to the end of the line. Jobs whose page
-    is closed go last, and each worker prefers jobs whose pictures it has.
+    is closed go last, and each worker prefers jobs whose pictures it has. Begun jobs hold tensors
+    while they wait for their next turn, so a job begins only if it fits beside those of its worker.
     """
 
     def __init__(self) -> None:
@@ -43,6 +45,7 @@ class JobQueue:
         self._waiting: list[Job] = []
         self._homes = weakref.WeakKeyDictionary()  # the worker that has an owner's pictures
         self._begun = weakref.WeakKeyDictionary()  # the worker that has begun a job
+        self._open: set[Job] = set()  # begun and not done
         self._changed = threading.Condition()
 
     def start_workers(self, workers: Sequence[Worker]) -> None:
@@ -64,6 +67,8 @@ class JobQueue:
         with self._changed:
             if not self._workers:
                 self.start_workers([work_here])
+            if len(self._waiting) + len(jobs) > MAX_WAITING:
+                self._clear_abandoned()
             if len(self._waiting) + len(jobs) > MAX_WAITING:
                 raise LoraDemoError(
                     f"The room is full: {MAX_WAITING} others are waiting. Try again in a minute."
@@ -88,9 +93,17 @@ class JobQueue:
             job.stopped.set()
             with self._changed:
                 if job in self._waiting and job not in self._begun:
-                    self._waiting.remove(job)
-                    job.end_reason = STOPPED
-                    job.finish()
+                    self._remove(job, STOPPED)
+
+    def _clear_abandoned(self) -> None:
+        """Take out of the line who left it before their turn came."""
+        for job in [job for job in self._waiting if job.is_abandoned and job not in self._begun]:
+            self._remove(job, AWAY)
+
+    def _remove(self, job: Job, why: str) -> None:
+        self._waiting.remove(job)
+        job.end_reason = why
+        job.finish()
 
     def close(self) -> None:
         """Stop all jobs. A process that exits while a thread of torch works is aborted."""
@@ -121,12 +134,15 @@ class JobQueue:
                     self._changed.wait()
                 self._waiting.remove(job)
                 self._homes[job.owner] = self._begun[job] = number
+                self._open.add(job)
             worker = self._workers[number]
             job.run(worker, lambda: self._for(number) is not None)
-            if not job.done.is_set():
-                with self._changed:
+            with self._changed:
+                if job.done.is_set():
+                    self._open.remove(job)
+                else:
                     self._waiting.append(job)
-                    self._changed.notify_all()
+                self._changed.notify_all()
             del job  # it may be the last that holds a visitor's work
             if self._for(number) is None:  # nobody waits
                 give_back_memory()
@@ -139,8 +155,16 @@ class JobQueue:
             # a stopped job goes first, as it takes no time
             return not job.stopped.is_set(), job.is_abandoned, home != number
 
-        free = (job for job in self._waiting if self._begun.get(job, number) == number)
-        return min(free, key=rank, default=None)
+        with self._changed:
+            held = sum(job.needed_bytes for job in self._open if self._begun[job] == number)
+            space = MAX_WORKING_BYTES - held if held else math.inf  # alone, any job fits
+            free = (
+                job
+                for job in self._waiting
+                if self._begun.get(job, number) == number
+                and (job in self._begun or job.needed_bytes <= space)
+            )
+            return min(free, key=rank, default=None)
 
 
 QUEUE = JobQueue()  # of this process

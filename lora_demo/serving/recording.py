@@ -10,14 +10,19 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lora_demo.images.reading import LabelledImage
 from lora_demo.lora.recipes import TrainingSettings
-from lora_demo.lora.spec import AdapterSpec
+from lora_demo.lora.spec import AdapterSpec, training_bytes
 from lora_demo.serving.job import Job, Worker
 from lora_demo.serving.queue import JobQueue
 from lora_demo.serving.runs import LabRun, LabShare, Lesson
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.sessions import SESSIONS, Session
+
+if TYPE_CHECKING:
+    from lora_demo.lab import Result
+    from lora_demo.lora.fitting import FitProgress
 
 LOG = logging.getLogger("lora_demo")
 
@@ -28,6 +33,11 @@ class Task:
 
     pictures: Sequence[LabelledImage]
     unrelated: Sequence[Path]
+
+    @property
+    def count(self) -> int:
+        """Of the pictures that are read."""
+        return len(self.pictures) + len(self.unrelated)
 
 
 def start_lesson(
@@ -43,9 +53,10 @@ def start_lesson(
     Raises `LoraDemoError` if the line is full.
     """
     lesson = Lesson(subject)
-    lesson.job = Job(partial(_train, session, lesson, task, spec, settings), session)
+    work = partial(_train, session, lesson, task, spec, settings)
+    lesson.job = Job(work, session, training_bytes(spec, task.count))
     queue.submit(lesson.job, instead_of=session.asked and session.asked.job)
-    session.asked = lesson
+    session.asked, session.passed_over = lesson, None
     return lesson
 
 
@@ -59,7 +70,8 @@ def start_lab(
     divided = queue.shares(specs)
     run = LabRun([LabShare() for _ in divided], len(specs))
     for share, its_specs in zip(run.shares, divided, strict=True):
-        share.job = Job(partial(_run_share, session, share, task, its_specs))
+        needed = max(training_bytes(spec, task.count) for spec in its_specs)
+        share.job = Job(partial(_run_share, session, share, task, its_specs), None, needed)
     queue.submit_all(run.jobs, instead_of=session.lab.jobs if session.lab else ())
     session.lab = run
     return run
@@ -96,17 +108,30 @@ def _record(step: object, session: Session, lesson: Lesson) -> None:
     from lora_demo.lora.cross_validation import HeldBack
     from lora_demo.lora.fitting import FitProgress
 
+    if lesson.job.dropped:
+        return
     if isinstance(step, ReadingProgress):
         if not lesson.fitting:  # else a worker was lost, and all began anew
             lesson.reading, session.begun = step, lesson
     elif isinstance(step, FitProgress):
+        is_first = not lesson.fitting
         if not lesson.fitting or len(step.points) >= len(lesson.fitting.points):
-            lesson.fitting, session.adapter = step, step.adapter
+            lesson.fitting = step
+            _take_over(session, lesson, step)
+        if is_first:
+            SESSIONS.make_room(session)
     elif isinstance(step, HeldBack):
         lesson.held_back = step
     elif isinstance(step, Result):
-        lesson.result, session.adapter = step, step.adapter
+        lesson.result = step
+        _take_over(session, lesson, step)
         session.add_result(step)
+        SESSIONS.make_room(session)
+
+
+def _take_over(session: Session, lesson: Lesson, step: FitProgress | Result) -> None:
+    if session.passed_over is not lesson:
+        session.adapter = step.adapter
 
 
 def _run_share(
@@ -123,8 +148,11 @@ def _run_share(
     for step in worker(run_lab, task.pictures, specs, task.unrelated):
         if isinstance(step, ReadingProgress):
             share.reading = step
+        elif share.job.dropped:
+            pass
         elif step.finished > share.finished:
             session.add_result(step.step)
+            SESSIONS.make_room(session)
             share.finished, share.spec = step.finished, step.spec
         elif step.finished == share.finished:  # else a worker was lost, and all began anew
             share.spec = step.spec

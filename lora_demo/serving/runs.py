@@ -32,6 +32,11 @@ class Lesson:
         """Whether the training is over, however it ended; the fair test comes after it."""
         return self.job.done.is_set() or bool(self.held_back or self.result)
 
+    def drop(self) -> None:
+        """Let go of its LoRA: an open page may hold the lesson itself for longer."""
+        self.job.drop()
+        self.fitting = self.held_back = self.result = None
+
 
 @dataclass(eq=False)
 class LabShare:

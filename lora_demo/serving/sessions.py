@@ -8,6 +8,7 @@ import os
 import secrets
 import threading
 import time
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from lora_demo.limits import (
     KEEP_SECONDS,
+    KEEP_UNNAMED_SECONDS,
     MAX_KEPT_BYTES,
     MAX_RESULTS,
     MAX_VISITOR_BYTES,
     MAX_VISITORS,
 )
+from lora_demo.serving.cleanup import give_back_memory
 from lora_demo.serving.job import Job
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.storage import STORAGE
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("lora_demo")
 TRIM_SECONDS = 60  # between two deletions of what is old
 KEPT_TIMES = 4  # versions of a file to download: an older page may still ask for an older one
+BYTES_A_LETTER = 2  # of what a value is written as; what Python takes for lists of short texts
 STEP_SECONDS = 5  # that a stopped job may still need
 
 
@@ -40,10 +44,12 @@ class Session:
     """All work of one visitor: `recording` writes into it, and the page is drawn from it."""
 
     secret: str = ""  # only the browser tab knows it; empty for API calls
+    weight: int = 0  # its size in bytes when something was last added
     seen: float = field(default_factory=time.monotonic)
     touched: float = -math.inf  # when its files were touched last
     adapter: Adapter | None = None  # in use
     asked: Lesson | None = None  # the last one that was asked for
+    passed_over: Lesson | None = None  # the one asked for before another LoRA was chosen
     begun: Lesson | None = None  # the last one whose turn came, and that did not fail
     results: list[Result] = field(default_factory=list)
     lab: LabRun | None = None
@@ -54,14 +60,31 @@ class Session:
     made: dict[str, list] = field(default_factory=dict)  # files to download, newest last; by kind
 
     @property
-    def size_bytes(self) -> int:  # of the LoRAs, each once
-        adapters = {self.adapter, *(result.adapter for result in self.results)} - {None}
-        return sum(p.nbytes for adapter in adapters for p in adapter.parameters())
+    def size_bytes(self) -> int:
+        """Of the LoRAs, each tensor once, and of the page's values."""
+        fitting = [lesson.fitting for lesson in (self.asked, self.begun) if lesson]
+        held = [*filter(None, fitting), *self.results]
+        adapters = {self.adapter, *(made.adapter for made in held)} - {None}
+        tensors = {tensor for adapter in adapters for tensor in adapter.parameters()}
+        values = BYTES_A_LETTER * sum(len(repr(value)) for value in tuple(self.page.values()))
+        return sum(tensor.nbytes for tensor in tensors) + values
+
+    @property
+    def has_work(self) -> bool:
+        return bool(self.adapter or self.results or self.files)
 
     @property
     def jobs(self) -> list[Job]:  # those asked for last
         lesson = [self.asked.job] if self.asked else []
         return lesson + (self.lab.jobs if self.lab else [])
+
+    @property
+    def is_busy(self) -> bool:
+        return any(not (job.done.is_set() or job.is_abandoned) for job in self.jobs)
+
+    def choose(self, adapter: Adapter) -> None:
+        """Take a LoRA into use; a training that is under way does not take its place."""
+        self.adapter, self.passed_over = adapter, self.asked
 
     def add_result(self, result: Result) -> None:  # the oldest results go if it gets too much
         self.results = [*self.results, result][-MAX_RESULTS:]
@@ -90,12 +113,24 @@ class Session:
             except OSError:
                 self.files.discard(file)
 
+    def drop_work(self) -> None:
+        """Stop its jobs, and drop its LoRAs and results at once, also where a page shows them."""
+        jobs, lessons = self.jobs, [self.asked, self.begun]
+        for job in jobs:
+            job.drop()
+        QUEUE.stop(*jobs)
+        for lesson in filter(None, lessons):
+            lesson.drop()
+        self.asked = self.begun = self.passed_over = self.adapter = self.lab = None
+        self.results, self.page, self.set_aside, self.weight = [], {}, [], 0
+
     def empty(self, of_others: set[Path]) -> None:
         """Delete everything, in memory and on disk, except files that others have, too."""
         from lora_demo.backbones.features import forget_features
 
-        QUEUE.stop(*self.jobs)
-        for job in self.jobs:
+        jobs = self.jobs
+        self.drop_work()
+        for job in jobs:
             job.done.wait(STEP_SECONDS)
         files = self.files - of_others
         if files:
@@ -109,6 +144,8 @@ class Sessions:
 
     def __init__(self) -> None:
         self._by_secret: dict[str, Session] = {}  # who was seen last is last
+        self._everybody: weakref.WeakSet[Session] = weakref.WeakSet()  # also those without a secret
+        self._put_out: list[Session] = []  # without their work; their files are still to go
         self._lock = threading.Lock()
 
     def find(self, secret: object) -> Session:
@@ -127,6 +164,32 @@ class Sessions:
                 self._by_secret.pop(visitor.secret, None)
                 self._by_secret[visitor.secret] = visitor
 
+    def make_room(self, visitor: Session) -> None:
+        """Keep the bytes of all within their bound, now that a visitor has more to be kept.
+
+        Who has no secret loses all first, as such sessions are free to invent; then who is not at
+        work, and who was away longest.
+        """
+        with self._lock:
+            self._everybody.add(visitor)
+            visitor.weight = visitor.size_bytes
+            everybody = list(self._everybody)
+            over = sum(other.weight for other in everybody) - MAX_KEPT_BYTES
+            if over <= 0:
+                return
+            everybody.sort(key=lambda v: (bool(v.secret), v.is_busy, v.seen))
+            going = []
+            for other in everybody:
+                if over > 0 and other.weight and other is not visitor:
+                    over -= other.weight
+                    self._by_secret.pop(other.secret, None)
+                    other.secret = ""
+                    going.append(other)
+            self._put_out += going
+        for other in going:
+            other.drop_work()
+        give_back_memory()
+
     def forget(self, visitor: Session) -> None:
         with self._lock:
             self._by_secret.pop(visitor.secret, None)
@@ -141,14 +204,16 @@ class Sessions:
         return {file.parent for visitor in kept for file in tuple(visitor.files)}
 
     def trim(self) -> None:
+        """Forget who was put out, who is too many, and who was away for too long."""
         with self._lock:
-            kept = sorted(self._by_secret.values(), key=lambda v: bool(v.adapter or v.files))
-        used = sum(visitor.size_bytes for visitor in kept)
-        for number, visitor in enumerate(kept):
-            too_many = len(kept) - number > MAX_VISITORS or used > MAX_KEPT_BYTES
-            if too_many or time.monotonic() - visitor.seen > KEEP_SECONDS:
-                used -= visitor.size_bytes
-                self.forget(visitor)
+            kept = sorted(self._by_secret.values(), key=lambda visitor: visitor.has_work)
+            put_out, self._put_out = self._put_out, []
+            unnamed = [visitor for visitor in self._everybody if not visitor.secret]
+        now = time.monotonic()
+        old = [visitor for visitor in kept if now - visitor.seen > KEEP_SECONDS]
+        old += [visitor for visitor in unnamed if now - visitor.seen > KEEP_UNNAMED_SECONDS]
+        for visitor in {*put_out, *kept[: max(0, len(kept) - MAX_VISITORS)], *old}:
+            self.forget(visitor)
 
     def start_trimming(self) -> None:
         """Trim once a minute in a thread, so that old work goes on quiet days, too."""

@@ -92,9 +92,9 @@ def test_the_address_of_vgg19_is_torchvisions():
     assert VGG19_Weights.IMAGENET1K_V1.url == weights_room.VGG19_URL
 
 
-def test_the_table_knows_how_many_linear_layers_there_are(model, random_vgg19):
+def test_the_table_knows_the_shapes_of_the_linear_layers(model, random_vgg19):
     for loaded in (model, random_vgg19):
-        assert len(loaded.linear_shapes) == BASE_MODELS[loaded.name].linear_layers
+        assert loaded.linear_shapes == BASE_MODELS[loaded.name].linear_shapes
 
 
 def test_parameter_counts_are_those_of_the_papers(model, random_vgg19):

@@ -145,6 +145,61 @@ def test_a_full_room_is_said_so(queue, monkeypatch):
     Gate(queue).open()
 
 
+def test_who_left_a_full_room_gives_place_to_who_comes(queue, monkeypatch):
+    monkeypatch.setattr(queue_room, "MAX_WAITING", 2)
+    first = Gate(queue)
+    first.begun.wait(10)
+    left, here = Gate(queue), Gate(queue)
+    left.job.closed = True
+
+    new = Gate(queue)
+
+    assert left.job.done.is_set()
+    assert left.job.end_reason == AWAY
+    for gate in (first, here, new):
+        gate.open()
+
+
+def test_a_job_begins_only_if_its_tensors_fit_beside_those_of_begun_ones(queue, monkeypatch):
+    monkeypatch.setattr(job_room, "TURN_SECONDS", 0.05)
+    monkeypatch.setattr(queue_room, "MAX_WORKING_BYTES", 100)
+
+    large, also_large, small, huge = (Job(endless, needed_bytes=n) for n in (60, 60, 10, 1000))
+    for job in (large, also_large, small, huge):
+        queue.submit(job)
+    while small.newest is None:
+        time.sleep(0.01)
+    time.sleep(0.3)  # several turns
+
+    assert large.newest
+    assert (also_large.newest, huge.newest) == (None, None)
+    queue.stop(large)
+    assert large.done.wait(10)
+    while also_large.newest is None:  # its tensors fit now
+        time.sleep(0.01)
+    assert huge.newest is None
+    for job in (also_large, small):
+        queue.stop(job)
+    while huge.newest is None:  # alone, it may be larger than the bound
+        time.sleep(0.01)
+    queue.stop(huge)
+    assert huge.done.wait(10)
+
+
+def test_a_dropped_job_keeps_nothing_of_what_it_made(queue):
+    job, late = Job(lambda worker: worker(range, 3)), Gate(queue)
+    late.begun.wait(10)
+    queue.submit(job)
+    late.job.drop()
+    late.open()
+    assert job.done.wait(10)
+    assert (late.job.newest, job.newest) == (None, 2)
+
+    job.drop()
+
+    assert job.newest is None
+
+
 def test_a_job_that_takes_too_long_ends(queue, monkeypatch):
     monkeypatch.setattr(job_room, "MAX_JOB_SECONDS", 0.2)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.sessions import SESSIONS, Session
 from lora_demo.ui.events import QUIET, View, visitor_errors
 from lora_demo.ui.render.notes import loaded_note, quiet, saved_line, step
 from lora_demo.ui.steps.return_visit import build_forget
@@ -71,6 +71,7 @@ def _load(session: Session, path: str, network: str) -> tuple[str, str]:
     with visitor_errors():
         file = uploaded(path)
         session.own([file])  # also if it is refused, so that it is forgotten
-        _, session.adapter = open_adapter(file, network)
-    spec = session.adapter.spec
-    return spec.model_name, loaded_note(spec, file.name)
+        _, adapter = open_adapter(file, network)
+    session.choose(adapter)
+    SESSIONS.make_room(session)
+    return adapter.spec.model_name, loaded_note(adapter.spec, file.name)

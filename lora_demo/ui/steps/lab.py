@@ -146,5 +146,6 @@ def _show(session: Session) -> tuple[str, str | None]:
 def _use(session: Session, picked: gr.EventData) -> str:
     if picked.row not in range(len(session.results)):
         return note("That training is not kept any more. Train once more in step 3.", "warn")
-    session.adapter = adapter = session.results[picked.row].adapter
+    adapter = session.results[picked.row].adapter
+    session.choose(adapter)
     return render("in_use", spec=adapter.spec)

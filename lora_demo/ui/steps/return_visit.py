@@ -106,6 +106,7 @@ def keep(component: gr.components.Component, session: Session, value: object) ->
     if isinstance(value, list):
         session.own(uploads_among(path for path, _ in value if path not in component.keep_in_cache))
     session.page[component] = value
+    SESSIONS.make_room(session)
     SESSIONS.keep(session)
 
 

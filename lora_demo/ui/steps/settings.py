@@ -65,7 +65,7 @@ def recipes(model_name: str) -> list[Placement]:
 
     With only one linear layer, "all of them" would be the recipe of the last one.
     """
-    several = BASE_MODELS[model_name].linear_layers > 1
+    several = len(BASE_MODELS[model_name].linear_shapes) > 1
     return [p for p, recipe in RECIPES.items() if several or not recipe.every_layer]
 
 

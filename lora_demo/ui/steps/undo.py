@@ -8,6 +8,7 @@ from functools import partial
 import gradio as gr
 from gradio.events import Dependency
 
+from lora_demo import limits
 from lora_demo.serving.sessions import Session
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.amounts import counted
@@ -17,6 +18,7 @@ from lora_demo.ui.steps.return_visit import keep, still_here
 from lora_demo.ui.uploads import Items
 
 MOST = 50  # steps back
+MOST_PICTURES = 5 * limits.MAX_PICTURES  # in all of them
 CLICK = (
     "element.addEventListener('click', ({target}) => target.closest('button') && trigger('click'))"
 )
@@ -91,7 +93,10 @@ def bring_back(
 def _put(session: Session, items: Items, word: str | None, told: str) -> None:
     """Set them aside once, though Gradio reports a removal more than once."""
     others = [kept for kept in session.set_aside if (kept.items, kept.word) != (items, word)]
-    session.set_aside = [*others, SetAside(items, word, told)][-MOST:]
+    kept = [*others, SetAside(items, word, told)][-MOST:]
+    while len(kept) > 1 and sum(len(aside.items) for aside in kept) > MOST_PICTURES:
+        kept = kept[1:]
+    session.set_aside = kept
 
 
 def _is_own(items: Items | None, word: str | None) -> bool:
