@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.blocks import BlockFunction
 from gradio.exceptions import InvalidPathError
+from gradio.state_holder import StateHolder
 
 from lora_demo import LoraDemoError
 from lora_demo.ui.events import visitor_errors
+from lora_demo.ui.line import Line
+from lora_demo.ui.states import PageStates
 from lora_demo.ui.uploads import NOT_UPLOADED
 
-QUEUE_SECONDS = 0.02  # between two looks for events; Gradio's 0.001 slows trainings down
 LOG = logging.getLogger("lora_demo")
 UNREADABLE = "Something that was sent is not of the kind that is expected here."
 
@@ -27,13 +29,21 @@ class Page(gr.Blocks):
     """
 
     def queue(self, *rest: Any, **more: Any) -> Page:
-        """Let no queued event run past the queue, and let the queue look for events less often.
-
-        Gradio 6.31 has no setting for the latter.
-        """
+        """Let no queued event run past the queue, and make Gradio's queue one of ours."""
         super().queue(*rest, **more, api_open=False)
-        self._queue.sleep_when_free = QUEUE_SECONDS
+        self._queue.__class__ = Line
+        cast(Line, self._queue).adopt()
         return self
+
+    @property
+    def state_holder(self) -> StateHolder:
+        return self._state_holder
+
+    @state_holder.setter
+    def state_holder(self, holder: StateHolder) -> None:
+        """Make Gradio's holder one of ours. It is empty when the server hands it over here."""
+        holder.__class__ = PageStates
+        self._state_holder = holder
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list, *rest: Any, **more: Any

@@ -67,7 +67,7 @@ LAUNCH = {
     "css": CSS,
     "head": "".join(f"<script>{s.read_text(encoding='utf-8')}</script>" for s in SCRIPTS),
     "max_file_size": limits.MAX_LORA_BYTES,  # of any upload; pictures have a lower limit
-    "state_session_capacity": limits.MAX_VISITORS,  # a page takes 1 MB; Gradio would keep 10,000
+    "state_session_capacity": limits.MAX_VISITORS,
     "_frontend": False,  # Gradio gives up if its own page takes over 3 s, as on a busy computer
     "run_history": False,  # would keep every input and output in the browser
     "enable_monitoring": False,  # would open /monitoring to everybody

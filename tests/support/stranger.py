@@ -23,7 +23,7 @@ with httpx.Client() as http:
         before = time.perf_counter()
         http.get(sys.argv[1], timeout=60).raise_for_status()
         times.append(time.perf_counter() - before)
-print(max(times))
+print(max(times, default=0.0))
 """
 
 

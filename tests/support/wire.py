@@ -52,14 +52,22 @@ def join(app_url: str, event: dict, data: list, session: object, more: object = 
 
     `more` is what the event itself carries, such as the paths of pictures that arrived.
     """
-    body = {"session_hash": session, "fn_index": event["id"], "data": data, "event_data": more}
-    _http.post(f"{app_url}gradio_api/queue/join", json=body).raise_for_status()
+    send(app_url, event, data, session, more).raise_for_status()
     url = f"{app_url}gradio_api/queue/data"
     with _http.stream("GET", url, params={"session_hash": session}) as stream:
         for line in stream.iter_lines():
             if "process_completed" in line:
                 return json.loads(line.removeprefix("data: "))
     raise AssertionError("it never came to an end")
+
+
+def send(
+    app_url: str, event: dict, data: list, session: object, more: object = None
+) -> httpx.Response:
+    """Send an event, and do not listen to what becomes of it."""
+    body = {"session_hash": session, "fn_index": event["id"], "data": data, "event_data": more}
+    route = "queue/join" if event["queue"] else "run/predict"
+    return _http.post(f"{app_url}gradio_api/{route}", json=body)
 
 
 def page_events(app_url: str) -> tuple[list[dict], dict[int, dict]]:
