@@ -14,18 +14,20 @@ from gradio.state_holder import StateHolder
 from lora_demo import LoraDemoError
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.line import Line
+from lora_demo.ui.sent import UNREADABLE, check_sent
 from lora_demo.ui.states import PageStates
 from lora_demo.ui.uploads import NOT_UPLOADED
 
 LOG = logging.getLogger("lora_demo")
-UNREADABLE = "Something that was sent is not of the kind that is expected here."
 
 
 class Page(gr.Blocks):
     """Blocks whose endpoints have defaults over plain HTTP, and refuse in words.
 
     Gradio 6.31 leaves the defaults to its own clients; what it cannot read it answers with
-    {"error": null}, and logs whole. Our own code runs later, and its errors are logged as ever.
+    {"error": null}, and logs whole. The line lies where our own code begins: what a handler cannot
+    do anything with is refused before, in one line of the log; what it fails at is our own fault,
+    and is logged as ever.
     """
 
     def queue(self, *rest: Any, **more: Any) -> Page:
@@ -49,16 +51,26 @@ class Page(gr.Blocks):
         self, block_fn: BlockFunction, inputs: list, *rest: Any, **more: Any
     ) -> list:
         with visitor_errors():
+            if block_fn.fn is None:  # the browser does it alone
+                raise LoraDemoError(UNREADABLE)
             inputs = complete(block_fn, inputs)
+            if block_fn.api_visibility != "public":  # the endpoints name what is wrong themselves
+                check_sent(block_fn.inputs, inputs)
         try:
             return await super().preprocess_data(block_fn, inputs, *rest, **more)
         except gr.Error as error:
+            if not str(error.message).endswith("."):  # no sentence: a list of all choices
+                error.message = UNREADABLE
             error.print_exception = False  # it says what was sent
             raise
         except Exception as error:  # Gradio's components raise whatever they meet
             LOG.warning("refused a call: %s", type(error).__name__)
             text = NOT_UPLOADED if isinstance(error, InvalidPathError) else UNREADABLE
             raise gr.Error(text, duration=20, print_exception=False) from error
+
+    async def call_function(self, *rest: Any, **more: Any) -> dict:
+        with visitor_errors():
+            return await super().call_function(*rest, **more)
 
 
 def complete(block_fn: BlockFunction, sent: list) -> list:

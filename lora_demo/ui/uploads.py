@@ -7,7 +7,7 @@ from pathlib import Path
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
-from lora_demo import CATEGORIES, LabelledImage, LoraDemoError, known_category, tidy
+from lora_demo import CATEGORIES, LabelledImage, LoraDemoError, known_category, shorten, tidy
 from lora_demo.serving.sessions import SESSIONS
 from lora_demo.serving.storage import STORAGE, StorageFullError
 
@@ -75,7 +75,8 @@ def to_labelled(items: Items | None, class_name: str | None) -> list[LabelledIma
 def words_shown(items: Items | None, class_name: str | None) -> list[str | None]:
     """Name what each picture shows: its caption, else the one choice for all, else None."""
     names = [caption or class_name for _, caption in items or ()]
-    return [to_word(name) if name else None for name in names]
+    meant = {name: to_word(name) for name in set(names) if name}  # each once: 1,000 may be alike
+    return [meant[name] if name else None for name in names]
 
 
 def subject_of(items: Items | None, class_name: str | None) -> tuple:
@@ -90,5 +91,10 @@ def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
 
 
 def to_word(typed: str) -> str:
-    """Find the class that is meant; a name that is none of the 1,000 is a new word."""
+    """Find the class that is meant; a name that is none of the 1,000 is a new word.
+
+    Only its first letters count, before anything works on them: one letter may become 18. They are
+    more than a word may have, so that a longer one is refused by name.
+    """
+    typed = shorten(typed)
     return known_category(typed, CATEGORIES) or tidy(typed)

@@ -327,7 +327,7 @@ def test_what_is_no_word_is_answered_in_words(app_url, value):
         given = {field: value, gallery: [picture]}
         data = [given.get(i, components[i]["props"].get("value")) for i in event["inputs"]]
         answer = join(app_url, event, data, session)
-        assert answer["success"], answer
+        assert answer["success"] or answer["output"]["error"].endswith("."), answer
         assert len(str(answer)) < 15_000 + 10 * MAX_LETTERS  # 15 pictures of ours, not 300 kB
         tried += 1
     assert tried >= 4

@@ -13,11 +13,12 @@ from gradio.events import Dependency
 from lora_demo import BASE_MODELS, LoraDemoError, limits
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.sessions import SESSIONS, Session
-from lora_demo.ui.events import QUIET, View, reveal_on, visitor_errors
+from lora_demo.ui.events import QUIET, View, reveal_on
 from lora_demo.ui.render.charts import comparison_card
 from lora_demo.ui.render.notes import nothing_to_compare, problem, step
 from lora_demo.ui.render.results import strength_note
 from lora_demo.ui.samples import PHOTOS, held_out
+from lora_demo.ui.sent import carried
 from lora_demo.ui.steps.drawing import build_drawing_pad
 from lora_demo.ui.steps.return_visit import still_here
 from lora_demo.ui.steps.tray import Tray, build_gallery, build_tray
@@ -139,7 +140,9 @@ def _others() -> Items:
     return [(hand_out(path), "other") for path in PHOTOS]
 
 
-def _choose(items: Items, picked: gr.SelectData) -> tuple[str, gr.Gallery]:
+def _choose(items: Items | None, picked: gr.EventData) -> tuple[str, gr.Gallery]:
     """Choose it, and select nothing: a gallery with a selection takes no more pictures."""
-    with visitor_errors():
-        return str(uploaded(items[picked.index][0])), gr.Gallery(selected_index=None)
+    place = carried(picked, "index")
+    if type(place) is not int or place not in range(len(items or ())):
+        raise LoraDemoError("That picture is not there any more. Choose another one.")
+    return str(uploaded((items or [])[place][0])), gr.Gallery(selected_index=None)

@@ -20,6 +20,7 @@ from lora_demo.ui.render.notes import note, problem, reading_note, step
 from lora_demo.ui.render.table import results_view
 from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import flatten, unrelated_paths
+from lora_demo.ui.sent import carried
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings, recipes
 from lora_demo.ui.uploads import new_folder, taught_words, to_labelled
@@ -87,7 +88,7 @@ def build_lab(
     start.click(on_lab, inputs, [status, current], **UNLIMITED, **QUIET)
     reveal_on(start.click, "lab-status", "lab-status")
     reveal_on(table.click, "answers", "comparison")
-    stop.click(lambda run: QUEUE.stop(*run.jobs), current, None, queue=False, **QUIET)
+    stop.click(_stop, current, None, queue=False, **QUIET)
     done = current.change(_show_lab, [visitor, current], [status, table], **UNLIMITED, **QUIET)
     view = View(_show, [visitor], [table, save])
     draw_after(done, view)
@@ -95,8 +96,15 @@ def build_lab(
     return LabStep(current, view, chosen, start, table, told)
 
 
-async def _show_lab(session: Session, run: LabRun) -> AsyncIterator[tuple]:
+def _stop(run: LabRun | None) -> None:
+    if run:
+        QUEUE.stop(*run.jobs)
+
+
+async def _show_lab(session: Session, run: LabRun | None) -> AsyncIterator[tuple]:
     """Yield the status and the table."""
+    if run is None:  # no page asks for it
+        return
     told = drawn = table = None
     with seen(*run.jobs):
         async for _ in follow(*run.jobs):
@@ -144,8 +152,9 @@ def _show(session: Session) -> tuple[str, str | None]:
 
 
 def _use(session: Session, picked: gr.EventData) -> str:
-    if picked.row not in range(len(session.results)):
+    row = carried(picked, "row")
+    if type(row) is not int or row not in range(len(session.results)):
         return note("That training is not kept any more. Train once more in step 3.", "warn")
-    adapter = session.results[picked.row].adapter
+    adapter = session.results[row].adapter
     session.choose(adapter)
     return render("in_use", spec=adapter.spec)

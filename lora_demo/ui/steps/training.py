@@ -82,8 +82,10 @@ def _stop(session: Session) -> None:
         QUEUE.stop(session.asked.job)
 
 
-async def _show_training(session: Session, lesson: Lesson) -> AsyncIterator[tuple]:
+async def _show_training(session: Session, lesson: Lesson | None) -> AsyncIterator[tuple]:
     """Yield the status and the plot."""
+    if lesson is None:  # no page asks for it
+        return
     told = None
     with seen(lesson.job):
         async for _ in follow(lesson.job):
@@ -103,7 +105,9 @@ def _plot(lesson: Lesson | None) -> str:
     return loss_plot(fitting.points, fitting.settings.epochs) if fitting else loss_plot((), 1)
 
 
-async def _show_test(lesson: Lesson) -> AsyncIterator[str]:
+async def _show_test(lesson: Lesson | None) -> AsyncIterator[str]:
+    if lesson is None:  # no page asks for it
+        return
     job = lesson.job
     with seen(job):
         async for _ in follow(job):

@@ -22,11 +22,5 @@ def build_word_field() -> gr.HTML:
     )
     # HTML's own logs a warning if a word looks like a script.
     # Set on this one: for a subclass of a component, Gradio writes a file beside its source.
-    field.preprocess = lambda payload: _text_or_none(payload)
-    field.postprocess = lambda value: _text_or_none(value)
+    field.postprocess = lambda value: value
     return field
-
-
-def _text_or_none(word: object) -> str | None:
-    """Return no word, or at most 100 letters, whatever a forged request sends."""
-    return word[:MAX_LETTERS] if isinstance(word, str) else None

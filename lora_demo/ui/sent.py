@@ -1,0 +1,61 @@
+"""What a client sends to an event of the page, checked before anything works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import gradio as gr
+
+from lora_demo import LoraDemoError, limits
+from lora_demo.ui.uploads import MAX_PATH
+
+UNREADABLE = "Something that was sent is not of the kind that is expected here."
+KINDS: dict[type, type | tuple[type, ...]] = {  # of JSON; None is for the component to judge
+    gr.Gallery: list,
+    gr.HTML: str,
+    gr.Number: (int, float),
+    gr.Radio: str,
+    gr.Slider: (int, float),
+    gr.Textbox: str,
+    gr.UploadButton: dict,
+}
+
+
+def check_sent(components: Sequence[object], sent: Sequence[object]) -> None:
+    """Raise `LoraDemoError` where there is too much, too little, or another kind of thing.
+
+    Gradio would work on it first: it copies, logs and sends back what it cannot read. Here only
+    what no page ever sends is refused; whatever passes and then fails is a fault of ours, and is
+    logged as one.
+    """
+    if len(sent) != len(components):
+        raise LoraDemoError(f"{len(components)} values are expected here, and {len(sent)} came.")
+    for component, value in zip(components, sent, strict=True):
+        kind = KINDS.get(type(component))
+        if kind and value is not None and not isinstance(value, kind):
+            raise LoraDemoError(UNREADABLE)
+    _check_size(sent)
+
+
+def _check_size(sent: Iterable[object]) -> None:
+    parts, looked_at = list(sent), 0
+    while parts:
+        part = parts.pop()
+        looked_at += 1
+        if looked_at > limits.MAX_SENT_PARTS:
+            raise LoraDemoError("That is too much at once. Use fewer pictures.")
+        if isinstance(part, str) and len(part) > MAX_PATH:
+            raise LoraDemoError(f"A text of {len(part):,} letters is too long. Make it shorter.")
+        if isinstance(part, list):
+            if len(part) > limits.MAX_PICTURES:
+                raise LoraDemoError(
+                    f"There are {len(part):,} pictures. At most {limits.MAX_PICTURES:,} fit."
+                )
+            parts += part
+        elif isinstance(part, dict):
+            parts += (*part, *part.values())
+
+
+def carried(event: gr.EventData, name: str) -> object:
+    """Return what an event itself carries under a name; None if nothing, whatever was sent."""
+    return event._data.get(name) if isinstance(event._data, dict) else None
