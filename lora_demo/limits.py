@@ -10,6 +10,7 @@ MAX_HEIC_HEAD_BYTES = 128 * 2**10  # a phone's has 5 kB; each picture in the fil
 MAX_SIDE_RATIO = 20  # a 1 x 10,000 strip, resized to 256 px across, would take 2 GB
 MAX_REQUEST_BYTES = 2**20  # unless it is an upload; naming 1,000 pictures takes half of it
 MAX_SENT_PARTS = 50_000  # values in values; a picture of a gallery has ten
+MAX_SENT_FILES = 2 * MAX_PICTURES  # to learn from, and to leave alone
 MAX_REQUEST_SECONDS = 60  # for such a request to arrive
 MAX_EVENTS = 2000  # of all pages, whose answers were not fetched yet
 MAX_PAGE_EVENTS = 100  # of one page

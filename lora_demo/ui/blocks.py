@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
-from gradio.blocks import BlockFunction
+from gradio.blocks import Block, BlockFunction
 from gradio.exceptions import InvalidPathError
 from gradio.state_holder import StateHolder
 
 from lora_demo import LoraDemoError
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.line import Line
-from lora_demo.ui.sent import UNREADABLE, check_sent
+from lora_demo.ui.sent import UNREADABLE, check_kinds, check_size
 from lora_demo.ui.states import PageStates
 from lora_demo.ui.uploads import NOT_UPLOADED
 
 LOG = logging.getLogger("lora_demo")
+
+_move_to_cache = Block.async_move_resource_to_block_cache
+
+
+async def _pause_and_move(self: Block, url_or_file_path: str | Path | None) -> str | None:
+    """Let others have the event loop before each file.
+
+    Gradio 6.31 looks at the files of an event one after the other, a millisecond each, and never
+    waits meanwhile: with 1,000 pictures in a gallery, the whole app stood for two seconds.
+    """
+    await asyncio.sleep(0)
+    return await _move_to_cache(self, url_or_file_path)
+
+
+Block.async_move_resource_to_block_cache = _pause_and_move
 
 
 class Page(gr.Blocks):
@@ -53,9 +70,10 @@ class Page(gr.Blocks):
         with visitor_errors():
             if block_fn.fn is None:  # the browser does it alone
                 raise LoraDemoError(UNREADABLE)
+            check_size(inputs)
             inputs = complete(block_fn, inputs)
             if block_fn.api_visibility != "public":  # the endpoints name what is wrong themselves
-                check_sent(block_fn.inputs, inputs)
+                check_kinds(block_fn.inputs, inputs)
         try:
             return await super().preprocess_data(block_fn, inputs, *rest, **more)
         except gr.Error as error:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import gradio as gr
 
 from lora_demo import LoraDemoError, limits
-from lora_demo.ui.uploads import MAX_PATH
+from lora_demo.ui.uploads import MAX_PATH, NOT_UPLOADED
 
 UNREADABLE = "Something that was sent is not of the kind that is expected here."
 KINDS: dict[type, type | tuple[type, ...]] = {  # of JSON; None is for the component to judge
@@ -21,12 +21,11 @@ KINDS: dict[type, type | tuple[type, ...]] = {  # of JSON; None is for the compo
 }
 
 
-def check_sent(components: Sequence[object], sent: Sequence[object]) -> None:
-    """Raise `LoraDemoError` where there is too much, too little, or another kind of thing.
+def check_kinds(components: Sequence[object], sent: Sequence[object]) -> None:
+    """Raise `LoraDemoError` for too few values, too many, or another kind of thing.
 
-    Gradio would work on it first: it copies, logs and sends back what it cannot read. Here only
-    what no page ever sends is refused; whatever passes and then fails is a fault of ours, and is
-    logged as one.
+    Here only what no page ever sends is refused; whatever passes and then fails is a fault of ours,
+    and is logged as one.
     """
     if len(sent) != len(components):
         raise LoraDemoError(f"{len(components)} values are expected here, and {len(sent)} came.")
@@ -34,15 +33,22 @@ def check_sent(components: Sequence[object], sent: Sequence[object]) -> None:
         kind = KINDS.get(type(component))
         if kind and value is not None and not isinstance(value, kind):
             raise LoraDemoError(UNREADABLE)
-    _check_size(sent)
 
 
-def _check_size(sent: Iterable[object]) -> None:
-    parts, looked_at = list(sent), 0
+def check_size(sent: Iterable[object]) -> None:
+    """Raise `LoraDemoError` for a text too long, or too much at once, before Gradio copies it.
+
+    For each file that is named, Gradio stops all else for a millisecond.
+    """
+    parts, looked_at, files = list(sent), 0, 0
     while parts:
         part = parts.pop()
         looked_at += 1
-        if looked_at > limits.MAX_SENT_PARTS:
+        if isinstance(part, dict) and "path" in part:
+            files += 1
+            if str(part["path"])[:8].lower().startswith(("http://", "https://")):
+                raise LoraDemoError(NOT_UPLOADED)  # Gradio would fetch it
+        if looked_at > limits.MAX_SENT_PARTS or files > limits.MAX_SENT_FILES:
             raise LoraDemoError("That is too much at once. Use fewer pictures.")
         if isinstance(part, str) and len(part) > MAX_PATH:
             raise LoraDemoError(f"A text of {len(part):,} letters is too long. Make it shorter.")

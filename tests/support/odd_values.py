@@ -61,7 +61,7 @@ class Page:
         """The valid value, nearly valid ones, and any other."""
         component = self.components[number]
         near = {
-            "gallery": st.lists(self._items(), max_size=3) | self._items().map(lambda i: [i] * 150),
+            "gallery": st.lists(self._items(), max_size=3) | self._items().map(lambda i: [i] * 30),
             "uploadbutton": self._files(),
             "html": TEXTS,
             "textbox": TEXTS,

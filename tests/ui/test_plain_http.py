@@ -126,7 +126,7 @@ WRONG = {
     "a file from the web": (
         "train",
         f'{{"data": [[{{"path": "http://127.0.0.1/{PRIVATE}", {META}}}], "goldfish"]}}',
-        "not of the kind that is expected",
+        NOT_UPLOADED,
     ),
     "a path with a NUL": (
         "train",
