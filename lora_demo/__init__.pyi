@@ -18,6 +18,7 @@ from .backbones.weights import (
 from .images.reading import (
     LabelledImage as LabelledImage,
     browser_copy as browser_copy,
+    count_pixels as count_pixels,
     open_image as open_image,
 )
 from .images.folders import (

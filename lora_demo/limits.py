@@ -3,6 +3,7 @@
 MAX_PICTURES = 1000  # to learn from
 MAX_PICTURE_BYTES = 15 * 2**20
 MAX_PIXELS = 50_000_000  # of a picture, decoded: 150 MB as RGB
+MAX_ARRIVING_PIXELS = 12_000_000_000  # of one drop: 1,000 photos from a phone
 MAX_PICTURE_READS = 20_000  # Pillow makes three per chunk; 15 MB of PNG in 8 kB chunks needs 6,000
 MAX_JPEG_SCANS = 50  # progressive files have about 10; each takes time over all pixels
 MAX_EXIF_BLOCKS = 50  # a photo has one of up to 64 kB; each further one makes Pillow copy all

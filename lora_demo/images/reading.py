@@ -97,6 +97,15 @@ def browser_copy(path: Path) -> tuple[bytes, str] | None:
     return None if path.suffix.lower() in endings else (data, endings[0])
 
 
+def count_pixels(path: Path) -> int:
+    """Read from the head of a picture how many pixels it has; none is decoded. Raises `ImageError`.
+
+    The file may still be cut short.
+    """
+    with _opened(read_image_bytes(path), path.name) as image:
+        return image.width * image.height
+
+
 class _CountedReads(io.BytesIO):
     """A file that stops Pillow before it spends minutes on a million empty chunks."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +11,14 @@ from pathlib import Path
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo import LoraDemoError, browser_copy, limits, without_traceback
+from lora_demo import LoraDemoError, browser_copy, count_pixels, limits, without_traceback
+from lora_demo.serving.lanes import in_lane
 from lora_demo.serving.sessions import Session
-from lora_demo.ui.events import QUIET, visitor_errors
+from lora_demo.ui.events import QUIET
+from lora_demo.ui.render.jobs import UNLIMITED
 from lora_demo.ui.render.notes import refused_note
 from lora_demo.ui.render.templates import render
+from lora_demo.ui.sent import carried
 from lora_demo.ui.steps.return_visit import still_here
 from lora_demo.ui.uploads import Items, uploaded, uploads_among
 
@@ -61,41 +65,54 @@ def build_tray(gallery: gr.Gallery, visitor: gr.State, newest: gr.State | None =
         refused = gr.HTML()
     newest = newest or gr.State(None)
     outputs = [gallery, newest, refused, door]
-    arrived = door.arrive(take_in, [visitor, gallery, newest], outputs, **QUIET)
+    arrived = door.arrive(take_in, [visitor, gallery, newest], outputs, **UNLIMITED, **QUIET)
     arrived.failure(_answer, None, door, **QUIET)  # or the door would wait for ever
     return Tray(gallery, refused, arrived)
 
 
-def take_in(
+async def take_in(
     session: Session, items: Items | None, newest: str | None, sent: gr.EventData
 ) -> tuple[Items, str | None, str, str]:
     """Add the readable pictures to the gallery, name the others, and answer the door."""
-    there: Items = still_here(items or [])  # Gradio would copy any file that a client names
+    paths = _paths(sent)
+    there: Items = await asyncio.to_thread(_begin, session, items, paths)
     bad: list[LoraDemoError] = []
-    with visitor_errors():
-        paths = _paths(sent)
-    session.own(uploads_among(paths))  # so that refused files and originals are forgotten, too
+    left = limits.MAX_ARRIVING_PIXELS
     for path in paths:
         try:
-            newest = _readable(uploaded(path))
+            pixels = await in_lane(0, _count, path)
+            if pixels > left:
+                raise LoraDemoError(
+                    f"“{Path(str(path)).name}” was too much at once. Add it once more."
+                )
+            left -= pixels
+            newest = await in_lane(pixels, _readable, path)
             there.append((newest, None))
         except LoraDemoError as error:
             bad.append(without_traceback(error))
     return there, newest, refused_note(bad), _answer()
 
 
+def _begin(session: Session, items: Items | None, paths: Sequence[object]) -> Items:
+    """Own what arrived, so that refused files and originals are forgotten, too."""
+    session.own(uploads_among(paths))
+    return still_here(items or [])  # Gradio would copy any file that a client names
+
+
 def _paths(sent: gr.EventData) -> Sequence[object]:
-    try:
-        paths = sent.paths
-    except (AttributeError, TypeError):  # the page did not send this
-        paths = None
+    paths = carried(sent, "paths")
     if not isinstance(paths, list) or len(paths) > limits.MAX_PICTURES:
         raise LoraDemoError(f"Add at most {limits.MAX_PICTURES:,} pictures at once.")
     return paths
 
 
-def _readable(file: Path) -> str:
+def _count(path: object) -> int:
+    return count_pixels(uploaded(path))
+
+
+def _readable(path: object) -> str:
     """Return the file, or a copy if not every browser shows it. Raises `ImageError`."""
+    file = uploaded(path)
     copy = browser_copy(file)
     if copy is None:
         return str(file)
