@@ -50,16 +50,19 @@ def arrive(app: Attacked, session: str, paths: list[str]) -> dict:
 @contextmanager
 def hostile_client(app: Attacked, paths: list[str]) -> Iterator[None]:
     """Sends them all, and again as soon as it was answered, in many sessions."""
-    over = threading.Event()
+    over, open_now = threading.Event(), threading.Barrier(SESSIONS + 1)
 
     def go_on(session: str) -> None:
         with suppress(httpx.HTTPError):  # the app ends before all that was sent is looked at
+            arrive(app, session, [])  # Gradio takes 0.1 s for a new session, with all else waiting
+            open_now.wait()
             while not over.is_set():
                 arrive(app, session, paths)
 
     for number in range(SESSIONS):
         threading.Thread(target=go_on, args=(f"hostile-{number}",), daemon=True).start()
-    time.sleep(3)
+    open_now.wait()
+    time.sleep(2)
     yield
     over.set()
 
