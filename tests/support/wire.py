@@ -52,7 +52,10 @@ def join(app_url: str, event: dict, data: list, session: object, more: object = 
 
     `more` is what the event itself carries, such as the paths of pictures that arrived.
     """
-    send(app_url, event, data, session, more).raise_for_status()
+    sent = send(app_url, event, data, session, more)
+    if not event["queue"]:
+        return {"success": sent.is_success, "output": sent.json()}
+    sent.raise_for_status()
     url = f"{app_url}gradio_api/queue/data"
     with _http.stream("GET", url, params={"session_hash": session}) as stream:
         for line in stream.iter_lines():
