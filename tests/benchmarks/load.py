@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.load [--visitors 30] [--rounds 3] [--trainings 300]`;
 EfficientNet-Lite0. Of the rounds the worst counts, and of the p95, which the machine's speed
-changes by half, the median.
+changes by half, the median. Then ten visitors beside one hostile client, and without it.
 """
 
 import argparse
@@ -13,8 +13,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from html import unescape
 from pathlib import Path
 
@@ -25,18 +27,23 @@ from PIL import Image
 from lora_demo import load_adapter, load_model, read_features
 from lora_demo.class_names import CATEGORIES
 from lora_demo.images.reading import LabelledImage
+from lora_demo.limits import MAX_STORED_BYTES
 from lora_demo.lora.evaluation import compare
 from lora_demo.lora.recipes import RECIPES, Placement
 from lora_demo.lora.spec import AdapterSpec
 from lora_demo.serving.tasks import train_and_evaluate
 from tests.benchmarks.rows import Row, at_most, show
-from tests.benchmarks.speed_app import ROOT, megabytes, started
+from tests.benchmarks.speed_app import ROOT, megabytes, started, watched
 from tests.benchmarks.visit import Visit
 from tests.conftest import DATA
 from tests.support.stranger import ping
 
+Serving = Callable[..., AbstractContextManager]
 RESTLESS = ("stop", "stop", "close", "close", "reload")
 LONG = {"placement": "pixels", "epochs": 1000}  # for those who stop, close or reload
+LESSONS = 3  # of each visitor beside the hostile client
+HONEST = 10
+HOSTILE_SECONDS = 20
 FEW = 13  # visitors that are measured one by one: the restless and eight
 ALONE = """
 import sys, time
@@ -262,11 +269,66 @@ async def in_a_row(
     return [at_most(name, after[count], 1.05, after[20])]
 
 
+async def lessons(url: str, folders: list[Path], visitors: int) -> tuple[list[float], int]:
+    """Seconds from each click to its result, and the errors, of visitors with several lessons."""
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=600, limits=limits) as http:
+        visits = [Visit(http, (await http.get("config")).json()) for _ in range(visitors)]
+
+        async def visit_it(number: int, visit: Visit) -> list[float]:
+            await visit.open()
+            took = []
+            for own in folders[number::visitors][:LESSONS]:
+                await add_pictures(visit, own)
+                took.append((await train(visit))[0])
+            return took
+
+        took = await asyncio.gather(*(visit_it(n, visit) for n, visit in enumerate(visits)))
+    errors = [t for v in visits for t in v.seen if "note-bad" in t or "Error" in t]
+    print(f"errors: {errors[:3]}")
+    return sorted(seconds for times in took for seconds in times), len(errors)
+
+
+def beside_a_hostile_client(serving: Serving, folders: list[Path], folder: Path) -> list[Row]:
+    """Ten visitors, without it and beside it; what the app takes meanwhile."""
+    with serving("calm") as (_, url, _):
+        alone, _ = asyncio.run(lessons(url, folders, HONEST))
+    disk, over = [0.0], threading.Event()
+
+    def look() -> None:
+        while not over.wait(1):
+            with suppress(OSError):  # a file went meanwhile
+                sizes = [path.stat().st_size for path in (folder / "hostile").rglob("*.*")]
+                disk.append(sum(sizes) / 1e6)
+
+    command = [sys.executable, "-m", "tests.benchmarks.hostile_client"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
+    with serving("hostile") as (process, url, _), watched(process.pid) as peaks:
+        hostile = subprocess.Popen([*command, url], **pipes)
+        hostile.stdout.readline()
+        time.sleep(HOSTILE_SECONDS)  # it is in full swing
+        looking = threading.Thread(target=look)
+        looking.start()
+        beside, errors = asyncio.run(lessons(url, folders, HONEST))
+        over.set()
+        looking.join()
+        print(f"the hostile client was answered: {hostile.communicate()[0].strip()}")
+    p95s = [times[int(0.95 * len(times))] for times in (beside, alone)]
+    name = f"{HONEST} visitors beside a hostile client"
+    return [
+        at_most(f"{name}: errors", errors, 0),
+        at_most(f"{name}: p95 s from click to result / without it", p95s[0], 2, p95s[1]),
+        at_most(f"{name}: MB of memory at most", peaks["all"], 3000),
+        at_most(f"{name}: MB on disk at most", max(disk), MAX_STORED_BYTES / 1e6),
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=30, help="more than five")
     parser.add_argument("--rounds", type=int, default=3, help="an odd number")
     parser.add_argument("--trainings", type=int, default=300)
+    parser.add_argument("--only-hostile", action="store_true")
     parser.add_argument("--workers", type=int, help="for the app: Ray actors; none by default")
     asked = parser.parse_args()
     options = ("--workers", str(asked.workers)) if asked.workers else ()
@@ -274,7 +336,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         pictures = folder / "pictures"
-        folders = draw(pictures, max(asked.visitors + 1, FEW, asked.trainings))
+        folders = draw(pictures, max(asked.visitors + 1, FEW, asked.trainings, HONEST * LESSONS))
 
         def serving(name: str, *more: str) -> AbstractContextManager:
             return started(ROOT / "app.py", *more, GRADIO_TEMP_DIR=str(folder / name))
@@ -287,6 +349,9 @@ def main() -> None:
             print(f"one by one {seconds:.2f} s; the cores can do {several:.2f} at once")
             return seconds / several
 
+        hostile = beside_a_hostile_client(serving, folders, folder)
+        if asked.only_hostile:
+            return show(hostile)
         name = f"{asked.visitors} visitors: p95 s from click to result / one by one"
         rounds, waits, before = [], [], alone()
         for number in range(asked.rounds):
@@ -303,7 +368,7 @@ def main() -> None:
             with serving(f"row-{visitors}") as (process, url, _):
                 row = in_a_row(url, folders, asked.trainings, process.pid, visitors)
                 rows += asyncio.run(row)
-    show(rows)
+    show([*rows, *hostile])
 
 
 if __name__ == "__main__":
