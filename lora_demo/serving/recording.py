@@ -18,7 +18,8 @@ from lora_demo.lora.spec import AdapterSpec, training_bytes
 from lora_demo.serving.job import Job, Worker
 from lora_demo.serving.queue import JobQueue
 from lora_demo.serving.runs import LabRun, LabShare, Lesson
-from lora_demo.serving.sessions import SESSIONS, Session
+from lora_demo.serving.session import Session
+from lora_demo.serving.sessions import SESSIONS
 
 if TYPE_CHECKING:
     from lora_demo.lab import Result

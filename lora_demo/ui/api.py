@@ -22,7 +22,7 @@ from lora_demo import (
 from lora_demo.serving.job import wait_for
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.recording import Task, start_lesson
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.render.summaries import answers, judgement, summary_of
 from lora_demo.ui.samples import flatten, unrelated_paths

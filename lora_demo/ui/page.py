@@ -6,7 +6,7 @@ import gradio as gr
 from PIL import Image
 
 from lora_demo import limits
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.api import publish_api
 from lora_demo.ui.blocks import Page
 from lora_demo.ui.events import draw_after, draw_on

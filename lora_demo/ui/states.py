@@ -11,7 +11,7 @@ from gradio.blocks import Blocks
 from gradio.state_holder import SessionState, StateHolder
 
 from lora_demo import limits
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 
 LONG_HASH = f"session_hash is too long. Choose at most {limits.MAX_HASH} random letters."
 AT_ONCE = 0.1  # of the pages go together when there are too many: ranking them takes time

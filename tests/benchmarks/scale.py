@@ -21,7 +21,7 @@ from lora_demo.serving.cluster import start_ray_workers
 from lora_demo.serving.job import Job, Worker, wait_for
 from lora_demo.serving.queue import JobQueue
 from lora_demo.serving.recording import Task, start_lab
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.serving.tasks import train_and_evaluate
 from tests.benchmarks.load import draw, word
 from tests.benchmarks.rows import Row, at_least, at_most, show

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 from gradio_client import Client, handle_file
 
 from lora_demo import AdapterSpec, Placement, TrainingSettings, fit, load_model, read_feature_set
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import throttle
 from lora_demo.ui.render.charts import loss_plot
 from lora_demo.ui.steps.comparison import _compare

@@ -398,7 +398,7 @@ from lora_demo import AdapterSpec, load_model, read_class_folder
 from lora_demo.serving.job import wait_for
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.recording import Task, start_lesson
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 
 model = load_model("efficientnet_lite0")
 pictures = read_class_folder("data/goldfish", model.categories)

@@ -7,7 +7,7 @@ from lora_demo.lora.spec import training_bytes
 from lora_demo.serving.job import wait_for
 from lora_demo.serving.queue import JobQueue
 from lora_demo.serving.recording import Task, start_lesson
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 
 SPEC = AdapterSpec("efficientnet_lite0", "head", 4, class_names=("goldfish",))
 

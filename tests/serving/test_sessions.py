@@ -10,10 +10,12 @@ import pytest
 from lora_demo import AdapterSpec, TrainingSettings, fit, new_adapter
 from lora_demo.lab import judge
 from lora_demo.limits import MAX_RESULTS
+from lora_demo.serving import session as session_room
 from lora_demo.serving import sessions as sessions_room
 from lora_demo.serving.job import Job
 from lora_demo.serving.runs import Lesson
-from lora_demo.serving.sessions import SESSIONS, Session, Sessions
+from lora_demo.serving.session import Session
+from lora_demo.serving.sessions import SESSIONS, Sessions
 
 
 @pytest.fixture
@@ -152,7 +154,7 @@ def test_the_bytes_of_one_visitor_are_bounded(new_result, monkeypatch):
     session, results = Session(), [new_result() for _ in range(4)]
     for result in results[:3]:
         session.add_result(result)
-    monkeypatch.setattr(sessions_room, "MAX_VISITOR_BYTES", session.size_bytes)
+    monkeypatch.setattr(session_room, "MAX_VISITOR_BYTES", session.size_bytes)
 
     session.add_result(results[3])
 

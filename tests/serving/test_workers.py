@@ -24,7 +24,7 @@ from lora_demo.serving.cluster import RayWorker, start_ray_workers
 from lora_demo.serving.job import STOPPED, Job, Worker, wait_for
 from lora_demo.serving.queue import JobQueue, work_here
 from lora_demo.serving.recording import Task, start_lab
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.serving.tasks import (
     LabProgress,
     compare_picture,

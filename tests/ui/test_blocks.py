@@ -10,7 +10,7 @@ from gradio.server_messages import EstimationMessage, ProcessCompletedMessage
 from gradio.state_holder import SessionState
 
 from lora_demo import limits
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui import build_app
 from lora_demo.ui.line import Inbox
 from lora_demo.ui.states import PageState, PageStates

@@ -21,7 +21,7 @@ from lora_demo import (
     open_image,
 )
 from lora_demo.lora.evaluation import Changed
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.serving.tasks import ForgettingReport
 from lora_demo.ui.render.forgetting import render_forgetting
 from lora_demo.ui.render.summaries import judgement

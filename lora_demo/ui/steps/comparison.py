@@ -12,7 +12,8 @@ from gradio.events import Dependency
 
 from lora_demo import BASE_MODELS, LoraDemoError, limits
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.sessions import SESSIONS, Session
+from lora_demo.serving.session import Session
+from lora_demo.serving.sessions import SESSIONS
 from lora_demo.ui.events import QUIET, View, reveal_on
 from lora_demo.ui.render.charts import comparison_card
 from lora_demo.ui.render.notes import nothing_to_compare, problem, step

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import gradio as gr
 from gradio.events import Dependency
 
-from lora_demo.serving.sessions import SESSIONS, Session
+from lora_demo.serving.session import Session
+from lora_demo.serving.sessions import SESSIONS
 from lora_demo.ui.events import QUIET, View, visitor_errors
 from lora_demo.ui.render.notes import loaded_note, quiet, saved_line, step
 from lora_demo.ui.steps.return_visit import build_forget

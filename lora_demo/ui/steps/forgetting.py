@@ -8,7 +8,7 @@ import gradio as gr
 
 from lora_demo import Placement
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import QUIET, View, visitor_errors
 from lora_demo.ui.render.forgetting import render_forgetting
 from lora_demo.ui.render.notes import note, step, taught_line

@@ -13,7 +13,8 @@ from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.recording import Task, start_lab
 from lora_demo.serving.runs import LabRun
-from lora_demo.serving.sessions import SESSIONS, Session
+from lora_demo.serving.session import Session
+from lora_demo.serving.sessions import SESSIONS
 from lora_demo.ui.events import QUIET, View, draw_after, reveal_on
 from lora_demo.ui.render.jobs import STOPPING, UNLIMITED, cut_short_note, failed_note, waiting_note
 from lora_demo.ui.render.notes import note, problem, reading_note, step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lora_demo import CATEGORIES, LoraDemoError, known_words, near_categories
 from lora_demo.serving.runs import Lesson
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.render.jobs import STOPPING, cut_short_note, failed_note, waiting_note
 from lora_demo.ui.render.notes import (
     earlier_note,

@@ -18,7 +18,7 @@ from lora_demo import (
     load_model,
 )
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import QUIET, throttle
 from lora_demo.ui.render.notes import download_note, problem
 from lora_demo.ui.render.templates import render

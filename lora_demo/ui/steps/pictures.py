@@ -8,7 +8,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from lora_demo import class_folders
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import QUIET, View
 from lora_demo.ui.render.notes import step
 from lora_demo.ui.samples import DATA, read_all_sets, read_set

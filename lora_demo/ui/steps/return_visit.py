@@ -11,7 +11,8 @@ import gradio as gr
 from gradio.events import Dependency
 
 from lora_demo import LoraDemoError
-from lora_demo.serving.sessions import SESSIONS, Session
+from lora_demo.serving.session import Session
+from lora_demo.serving.sessions import SESSIONS
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.jobs import UNLIMITED
 from lora_demo.ui.render.notes import note, quiet

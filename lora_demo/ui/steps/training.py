@@ -13,7 +13,8 @@ from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.recording import Task, start_lesson
 from lora_demo.serving.runs import Lesson
-from lora_demo.serving.sessions import SESSIONS, Session
+from lora_demo.serving.session import Session
+from lora_demo.serving.sessions import SESSIONS
 from lora_demo.ui.events import QUIET, View, reveal_on
 from lora_demo.ui.render.charts import loss_plot
 from lora_demo.ui.render.jobs import UNLIMITED, cut_short_note, failed_note, waiting_note

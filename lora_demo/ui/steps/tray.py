@@ -13,7 +13,7 @@ from gradio.events import Dependency
 
 from lora_demo import LoraDemoError, browser_copy, count_pixels, limits, without_traceback
 from lora_demo.serving.lanes import in_lane
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.jobs import UNLIMITED
 from lora_demo.ui.render.notes import refused_note

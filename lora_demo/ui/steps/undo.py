@@ -9,7 +9,7 @@ import gradio as gr
 from gradio.events import Dependency
 
 from lora_demo import limits
-from lora_demo.serving.sessions import Session
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import QUIET
 from lora_demo.ui.render.amounts import counted
 from lora_demo.ui.render.templates import render
