@@ -98,10 +98,7 @@ def browser_copy(path: Path) -> tuple[bytes, str] | None:
 
 
 def count_pixels(path: Path) -> int:
-    """Read from the head of a picture how many pixels it has; none is decoded. Raises `ImageError`.
-
-    The file may still be cut short.
-    """
+    """Read the head of a picture, which may still be cut short. Raises `ImageError`."""
     with _opened(read_image_bytes(path), path.name) as image:
         return image.width * image.height
 

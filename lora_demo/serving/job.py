@@ -22,6 +22,20 @@ STOPPED, OUT_OF_TIME, AWAY = "stopped", "out of time", "nobody was there"
 
 LOG = logging.getLogger("lora_demo")
 
+try:
+    # on Hugging Face's shared graphics cards: a function must say that it needs one
+    from spaces import GPU  # pyright: ignore[reportMissingImports]
+except ImportError:
+
+    def GPU(function: Callable) -> Callable:  # noqa: N802
+        return function
+
+
+@GPU
+def work_here(function: Callable[..., Iterator], *arguments: object) -> Generator:
+    """Run the function in this process: the worker of an app on one machine."""
+    yield from function(*arguments)
+
 
 class Job:
     """Long work for one owner (by default its own): a worker pulls the steps of `work(worker)`."""

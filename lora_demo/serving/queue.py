@@ -6,30 +6,16 @@ import atexit
 import math
 import threading
 import weakref
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from lora_demo.errors import LoraDemoError
 from lora_demo.limits import MAX_WAITING, MAX_WORKING_BYTES
 from lora_demo.serving.cleanup import give_back_memory
-from lora_demo.serving.job import AWAY, STOPPED, Job, Worker
+from lora_demo.serving.job import AWAY, STOPPED, Job, Worker, work_here
 
 Answer = TypeVar("Answer")
 EXIT_SECONDS = 5.0  # that the step under way may still need when the process ends
-
-try:
-    # on Hugging Face's shared graphics cards: a function must say that it needs one
-    from spaces import GPU  # pyright: ignore[reportMissingImports]
-except ImportError:
-
-    def GPU(function: Callable) -> Callable:  # noqa: N802
-        return function
-
-
-@GPU
-def work_here(function: Callable[..., Iterator], *arguments: object) -> Generator:
-    """Run the function in this process: the worker of an app on one machine."""
-    yield from function(*arguments)
 
 
 class JobQueue:

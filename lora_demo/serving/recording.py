@@ -10,7 +10,6 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lora_demo.images.reading import LabelledImage
 from lora_demo.lora.recipes import TrainingSettings
@@ -20,10 +19,6 @@ from lora_demo.serving.queue import JobQueue
 from lora_demo.serving.runs import LabRun, LabShare, Lesson
 from lora_demo.serving.session import Session
 from lora_demo.serving.sessions import SESSIONS
-
-if TYPE_CHECKING:
-    from lora_demo.lab import Result
-    from lora_demo.lora.fitting import FitProgress
 
 LOG = logging.getLogger("lora_demo")
 
@@ -100,7 +95,8 @@ def _train(
             session.adapter = before[0]
         raise
     finally:
-        _log(lesson)
+        if lesson.reading:
+            LOG.info("training: %s", lesson.summary)
 
 
 def _record(step: object, session: Session, lesson: Lesson) -> None:
@@ -118,21 +114,16 @@ def _record(step: object, session: Session, lesson: Lesson) -> None:
         is_first = not lesson.fitting
         if not lesson.fitting or len(step.points) >= len(lesson.fitting.points):
             lesson.fitting = step
-            _take_over(session, lesson, step)
+            session.take_over(lesson, step.adapter)
         if is_first:
             SESSIONS.make_room(session)
     elif isinstance(step, HeldBack):
         lesson.held_back = step
     elif isinstance(step, Result):
         lesson.result = step
-        _take_over(session, lesson, step)
+        session.take_over(lesson, step.adapter)
         session.add_result(step)
         SESSIONS.make_room(session)
-
-
-def _take_over(session: Session, lesson: Lesson, step: FitProgress | Result) -> None:
-    if session.passed_over is not lesson:
-        session.adapter = step.adapter
 
 
 def _run_share(
@@ -158,22 +149,3 @@ def _run_share(
         elif step.finished == share.finished:  # else a worker was lost, and all began anew
             share.spec = step.spec
         yield step
-
-
-def _log(lesson: Lesson) -> None:
-    """Log what was trained and how long; no pictures, names or words."""
-    reading, fitting = lesson.reading, lesson.fitting
-    if reading and not fitting:
-        LOG.info("training: stopped while reading %d pictures", reading.pictures)
-    elif reading and fitting:
-        LOG.info(
-            "training: %s, %s, rank %d, %d pictures and %d left out, %d of %d epochs, %.2f s",
-            fitting.spec.model_name,
-            fitting.spec.placement.value,
-            fitting.spec.rank,
-            reading.pictures_read,
-            len(reading.refused),
-            len(fitting.points),
-            fitting.settings.epochs,
-            fitting.points[-1].seconds,
-        )

@@ -32,6 +32,20 @@ class Lesson:
         """Whether the training is over, however it ended; the fair test comes after it."""
         return self.job.done.is_set() or bool(self.held_back or self.result)
 
+    @property
+    def summary(self) -> str:
+        """Say for the log what was trained and how long; no pictures, names or words."""
+        reading, fitting = self.reading, self.fitting
+        if not reading or not fitting:
+            return f"stopped while reading {reading.pictures if reading else 0} pictures"
+        spec = fitting.spec
+        return (
+            f"{spec.model_name}, {spec.placement.value}, rank {spec.rank}, "
+            f"{reading.pictures_read} pictures and {len(reading.refused)} left out, "
+            f"{len(fitting.points)} of {fitting.settings.epochs} epochs, "
+            f"{fitting.points[-1].seconds:.2f} s"
+        )
+
     def drop(self) -> None:
         """Let go of its LoRA: an open page may hold the lesson itself for longer."""
         self.job.drop()

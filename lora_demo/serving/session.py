@@ -73,6 +73,11 @@ class Session:
         """Take a LoRA into use; a training that is under way does not take its place."""
         self.adapter, self.passed_over = adapter, self.asked
 
+    def take_over(self, lesson: Lesson, adapter: Adapter) -> None:
+        """Take what a training made into use, unless another LoRA was chosen meanwhile."""
+        if self.passed_over is not lesson:
+            self.adapter = adapter
+
     def add_result(self, result: Result) -> None:  # the oldest results go if it gets too much
         self.results = [*self.results, result][-MAX_RESULTS:]
         while self.size_bytes > MAX_VISITOR_BYTES and len(self.results) > 1:

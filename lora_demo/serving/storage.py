@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lora_demo import limits
+import lora_demo.limits as limits
 from lora_demo.errors import LoraDemoError
 from lora_demo.serving.cleanup import delete_old
 

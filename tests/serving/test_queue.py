@@ -16,8 +16,8 @@ import pytest
 from lora_demo.errors import LoraDemoError
 from lora_demo.serving import job as job_room
 from lora_demo.serving import queue as queue_room
-from lora_demo.serving.job import AWAY, OUT_OF_TIME, STOPPED, Job, follow, seen, wait_for
-from lora_demo.serving.queue import JobQueue, work_here
+from lora_demo.serving.job import AWAY, OUT_OF_TIME, STOPPED, Job, follow, seen, wait_for, work_here
+from lora_demo.serving.queue import JobQueue
 
 
 @pytest.fixture
@@ -368,7 +368,7 @@ def test_watching_ends_with_the_job(queue):
 )
 def test_long_work_asks_for_a_card_where_cards_are_shared(tmp_path, package, marked):
     (tmp_path / "spaces.py").write_text(package)
-    script = "from lora_demo.serving.queue import work_here; print(hasattr(work_here, 'on_a_card'))"
+    script = "from lora_demo.serving.job import work_here; print(hasattr(work_here, 'on_a_card'))"
 
     done = subprocess.run(
         [sys.executable, "-c", script],

@@ -21,8 +21,8 @@ from lora_demo.lab import Result, variants
 from lora_demo.limits import KEEP_SECONDS
 from lora_demo.lora.fitting import FitProgress
 from lora_demo.serving.cluster import RayWorker, start_ray_workers
-from lora_demo.serving.job import STOPPED, Job, Worker, wait_for
-from lora_demo.serving.queue import JobQueue, work_here
+from lora_demo.serving.job import STOPPED, Job, Worker, wait_for, work_here
+from lora_demo.serving.queue import JobQueue
 from lora_demo.serving.recording import Task, start_lab
 from lora_demo.serving.session import Session
 from lora_demo.serving.tasks import (

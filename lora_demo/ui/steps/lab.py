@@ -156,6 +156,5 @@ def _use(session: Session, picked: gr.EventData) -> str:
     row = carried(picked, "row")
     if type(row) is not int or row not in range(len(session.results)):
         return note("That training is not kept any more. Train once more in step 3.", "warn")
-    adapter = session.results[row].adapter
-    session.choose(adapter)
-    return render("in_use", spec=adapter.spec)
+    session.choose(session.results[row].adapter)
+    return render("in_use", spec=session.results[row].adapter.spec)
