@@ -53,7 +53,9 @@ class Job:
         self.done = threading.Event()
         self.dropped = False  # what it makes is not to be kept any more
         self.seconds = 0.0  # of work
-        self.heartbeat()
+        self.seen_at = time.monotonic()
+        self.closed = False  # the page that showed it
+        self.followed = False  # by a page or a client, yet
         self._steps: Generator | None = None
 
     @property
@@ -67,7 +69,7 @@ class Job:
     def heartbeat(self) -> None:
         """Note that somebody follows this job now."""
         self.seen_at = time.monotonic()
-        self.closed = False  # the page that showed it
+        self.closed, self.followed = False, True
 
     def drop(self) -> None:
         """Keep nothing of what it made or will make."""

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -87,11 +87,16 @@ class Honest:
     """A page that is open all the while, with a LoRA that it trained."""
 
     visit: Visit
-    runner: asyncio.Runner
+    loop: asyncio.AbstractEventLoop
 
     def run(self, work: Coroutine) -> Any:
         with ThreadPoolExecutor() as own_thread:  # in this one the browser's tests leave a loop
-            return own_thread.submit(self.runner.run, asyncio.wait_for(work, 60)).result()
+            in_time = asyncio.wait_for(work, 60)
+            return own_thread.submit(self.loop.run_until_complete, in_time).result()
+
+    async def leave(self) -> None:
+        self.visit.close()
+        await self.visit.http.aclose()
 
     def answers_with_its_lora(self) -> bool:
         """Whether its comparison still shows what was taught, however the dial is moved."""
@@ -114,17 +119,17 @@ def stranger(app: Attacked) -> Stranger:
 
 @pytest.fixture(scope="module")
 def honest(app: Attacked) -> Iterator[Honest]:
-    with asyncio.Runner() as runner:
-        http = httpx.AsyncClient(base_url=app.url, timeout=60)
-        visit = Visit(http, httpx.get(f"{app.url}config").json())
-        visit.ids["goldfish"] = next(i for i, v in visit.values.items() if v == "Goldfish")
-        page = Honest(visit, runner)
+    http = httpx.AsyncClient(base_url=app.url, timeout=60)
+    visit = Visit(http, httpx.get(f"{app.url}config").json())
+    visit.ids["goldfish"] = next(i for i, v in visit.values.items() if v == "Goldfish")
+    with closing(asyncio.new_event_loop()) as loop:
+        page = Honest(visit, loop)
         page.run(visit.open())
         page.run(visit.do("goldfish", "click"))
         page.run(train(page.visit))
         assert page.answers_with_its_lora()
         yield page
-        page.run(http.aclose())
+        page.run(page.leave())
 
 
 @pytest.fixture(autouse=True)
