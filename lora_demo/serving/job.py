@@ -84,11 +84,11 @@ class Job:
         try:
             if self.work and not self._steps:
                 self._steps = self.work(worker)
-            self.end_reason = self._why_end()
+            self.end_reason = self.reason_to_end
             for step in self._steps if self._steps and not self.end_reason else ():
                 self.newest = step
                 self.seconds = earlier + time.monotonic() - began
-                self.end_reason = self._why_end()
+                self.end_reason = self.reason_to_end
                 if self.end_reason:
                     break
                 turn_is_over = self.is_abandoned or self.seconds - earlier > TURN_SECONDS
@@ -113,7 +113,8 @@ class Job:
             if self.dropped:
                 self.newest = None
 
-    def _why_end(self) -> str:
+    @property
+    def reason_to_end(self) -> str:
         if self.stopped.is_set():
             return STOPPED
         if self.seconds > MAX_JOB_SECONDS:

@@ -138,9 +138,9 @@ class JobQueue:
 
         def rank(job: Job) -> tuple[bool, ...]:
             home = self._begun.get(job, self._homes.get(job.owner, number))
-            # a stopped job goes first, as it takes no time; a page follows its job at once
+            # a job that is to end goes first, as it takes no time; a page follows its job at once
             left = job.is_abandoned or not job.followed
-            return not job.stopped.is_set(), left, home != number
+            return not job.reason_to_end, left, home != number
 
         with self._changed:
             held = sum(job.needed_bytes for job in self._open if self._begun[job] == number)
