@@ -304,6 +304,19 @@ def test_a_job_whose_page_is_closed_gives_its_turn_to_others(queue, monkeypatch)
     assert long.done.wait(10)
 
 
+def test_a_job_that_a_page_follows_goes_before_one_that_nobody_did(queue):
+    gate, order = Gate(queue), []
+    jobs = [Job(lambda worker, n=n: worker(iter, [order.append(n)])) for n in ("ghost", "page")]
+    for job in jobs:
+        queue.submit(job)
+    jobs[1].heartbeat()
+
+    gate.opened.set()
+
+    assert all(job.done.wait(10) for job in jobs)
+    assert order == ["page", "ghost"]
+
+
 def test_a_job_that_nobody_looks_at_ends(queue, monkeypatch):
     monkeypatch.setattr(job_room, "MAX_AWAY_SECONDS", 0.5)
 
