@@ -21,7 +21,7 @@ from lora_demo.limits import MAX_EPOCHS, MAX_LEARNING_RATE, MAX_STRENGTH
 from lora_demo.lora.evaluation import count_classes_broken
 from lora_demo.lora.guarded import DUPLICATE, Guarded
 from lora_demo.lora.logistic import TaughtLogits, train_columns
-from lora_demo.lora.spec import check_strength
+from lora_demo.lora.spec import check_strength, training_bytes
 from lora_demo.lora.strength import guarded_strength
 
 FEW = TrainingSettings(30, 0.01)
@@ -70,6 +70,31 @@ def test_an_adapter_of_rank_10_costs_what_the_formula_says(model, placement, tra
     assert (size.trainable_parameters, size.stored_parameters) == (trained, stored)
     assert size.base_parameters == model.parameter_count == 4_652_008
     assert size.file_bytes == 4 * stored
+
+
+OF_LITE0 = 1280 + 1280 + 2 * 1000 + 3073  # numbers of a picture: trunk, head, logits, miniature
+OF_VGG19 = 25_088 + (25_088 + 4096 + 4096) + 2 * 1000 + 3073
+
+
+@pytest.mark.parametrize(
+    ("spec", "numbers"),
+    [
+        (AdapterSpec("efficientnet_lite0", "head", 10), 3 * 10 * 2280 + 5 * OF_LITE0),
+        (AdapterSpec("efficientnet_lite0", "guarded", 2), 3 * 2 * 2280 + 5 * OF_LITE0),
+        (
+            AdapterSpec("efficientnet_lite0", "head", 1, class_names=("snail", "a word")),
+            3 * 2281 + 5 * (OF_LITE0 + 2),
+        ),
+        (
+            AdapterSpec("efficientnet_lite0", "pixels", 10),
+            3 * 1_515_280 + (5 + 16) * (OF_LITE0 + 150_528),
+        ),
+        (AdapterSpec("vgg19", "classifier", 1), 3 * (29_184 + 8192 + 5096) + 5 * OF_VGG19),
+    ],
+    ids=["head", "guarded", "a new word", "pixels", "classifier"],
+)
+def test_what_a_training_of_five_pictures_holds_is_known_before_it_begins(spec, numbers):
+    assert training_bytes(spec, 5) == 4 * numbers
 
 
 def test_kinds_are_counted_at_the_strength_asked_for_and_only_on_the_heads_input(model, features):
