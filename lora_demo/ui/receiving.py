@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import run_sync
+from cachetools import LRUCache
 from gradio.route_utils import GradioMultiPartParser, MultiPartException
 from gradio_client.utils import strip_invalid_filename_characters
 from python_multipart.exceptions import FormParserError
@@ -35,11 +36,29 @@ TOO_MUCH = (
 TOO_SLOW = PlainTextResponse("That took too long to arrive. Send it once more.", 408)
 
 
+class Pace:
+    """How fast an address may go on once it has sent much."""
+
+    def __init__(self) -> None:
+        self._ahead: LRUCache[str, tuple[float, float]] = LRUCache(10_000)  # bytes, and when
+
+    def delay(self, sender: str, more: int) -> float:
+        """Count bytes; return the seconds to wait before the next ones."""
+        now = time.monotonic()
+        ahead, counted = self._ahead.get(sender, (0.0, now))
+        ahead = max(0.0, ahead - (now - counted) * limits.SENDER_BYTES_A_SECOND) + more
+        self._ahead[sender] = ahead, now
+        return max(0.0, (ahead - limits.MAX_BURST_BYTES) / limits.SENDER_BYTES_A_SECOND)
+
+
+PACE = Pace()  # of this process
+
+
 class Body:
     """What arrives, counted before it is written to `folder`."""
 
-    def __init__(self, request: Request, folder: Path):
-        self._receive, self._folder = request.receive, folder
+    def __init__(self, request: Request, folder: Path, sender: str):
+        self._receive, self._folder, self._sender = request.receive, folder, sender
         self._more = True
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
@@ -49,6 +68,7 @@ class Body:
             uncounted += len(piece)
             if uncounted >= COUNTED_BYTES or not self._more:
                 await run_sync(STORAGE.grow, self._folder, uncounted, SESSIONS.folders)
+                await asyncio.sleep(PACE.delay(self._sender, uncounted))
                 uncounted = 0
             yield piece
 
@@ -77,7 +97,7 @@ async def receive(request: Request) -> Response:
         return PlainTextResponse(NO_FORM, 400)
     sender = sender_of(request)
     folder = await run_sync(STORAGE.new_folder, files_folder(), sender)
-    body = Body(request, folder)
+    body = Body(request, folder, sender)
     try:
         parser = GradioMultiPartParser(
             request.headers,

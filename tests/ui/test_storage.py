@@ -9,6 +9,8 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from lora_demo import limits
+from lora_demo.ui.receiving import Pace
 from tests.conftest import DATA
 from tests.support.stranger import Attacked, attacked
 from tests.support.visitor import DRAWINGS, drop
@@ -266,3 +268,15 @@ def test_a_disk_that_is_nearly_full_stays_as_it_is_and_the_page_says_so(tmp_path
             file = {"name": "lora.pth", "mimeType": "a/b", "buffer": bytes(20 * MB)}
             page.get_by_test_id("Load a LoRA file-upload-button").set_input_files([file])
             expect(page.get_by_text("has no room for more files").nth(1)).to_be_visible()
+
+
+def test_an_address_that_has_sent_much_is_slowed_down_and_no_other(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_BURST_BYTES", 10 * MB)
+    monkeypatch.setattr(limits, "SENDER_BYTES_A_SECOND", 10 * MB)
+    pace = Pace()
+
+    assert [pace.delay("fast", 5 * MB) for _ in range(2)] == [0, 0]
+    assert pace.delay("fast", 5 * MB) == pytest.approx(0.5, abs=0.05)
+    assert pace.delay("other", 5 * MB) == 0
+    time.sleep(0.6)
+    assert pace.delay("fast", 0) == 0
