@@ -158,19 +158,43 @@ def test_trainings_side_by_side_are_each_as_if_alone(features):
 
 
 def test_pictures_that_are_hidden_together_are_each_asked(model, three_sets):
-    """Fifteen in twelve parts: the first three parts have two."""
+    """Fifteen in twelve parts: the first three parts have two, of different kinds."""
+    mixed = three_sets.pick(torch.arange(15).view(3, 5).T.flatten())
     spec, settings = AdapterSpec(model.name, "head", 4), TrainingSettings(20, 1e-2)
     right = 0
     for hidden in torch.arange(15).tensor_split(12):
         shown = torch.ones(15, dtype=torch.bool).index_fill(0, hidden, False)
-        *_, progress = fit(model, three_sets.pick(shown), spec, settings)
-        asked = three_sets.pick(hidden)
+        *_, progress = fit(model, mixed.pick(shown), spec, settings)
+        asked = mixed.pick(hidden)
         right += int((progress.adapter.logits(asked).argmax(1) == asked.labels).sum())
 
-    *_, result = leave_one_out(model, three_sets, spec, settings)
+    *_, result = leave_one_out(model, mixed, spec, settings)
 
     assert (result.adapted.correct, result.adapted.total) == (right, 15)
-    assert right >= 12
+    assert 8 < right < 15
+
+
+def test_more_than_eight_pictures_are_learned_in_shuffled_batches_of_eight(model, three_sets):
+    seed = torch.Generator().manual_seed(3)
+    a = (torch.randn(1280, 2, generator=seed) * 1280**-0.5).requires_grad_()
+    b = torch.zeros(2, 1000, requires_grad=True)
+    optimizer, shuffle = torch.optim.Adam([a, b], lr=1e-2), torch.Generator().manual_seed(3)
+    losses = []
+    for _ in range(3):
+        order, total = torch.randperm(15, generator=shuffle), 0.0
+        for batch in (order[:8], order[8:]):
+            logits = three_sets.logits[batch] + three_sets.head_input[batch] @ a @ b
+            loss = torch.nn.functional.cross_entropy(logits, three_sets.labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        losses.append(total / 15)
+
+    spec = AdapterSpec(model.name, "head", 2, seed=3)
+    *_, progress = fit(model, three_sets, spec, TrainingSettings(3, 1e-2))
+
+    assert [point.loss for point in progress.points] == pytest.approx(losses, abs=1e-5)
 
 
 def test_hidden_together_or_alone_the_base_model_is_asked_the_same(model, three_sets):
