@@ -12,7 +12,7 @@ from lora_demo.lora.recipes import RECIPES, Placement, Recipe, is_number
 
 BYTES_PER_NUMBER = 4  # float32
 MINIATURE = 3 * 32**2 + 1  # numbers of a picture that tell copies from it
-FEW = 8  # pictures of a training with all at once
+BATCH_SIZE = 8  # pictures; up to so many are learned all at once
 RANKS = (1, 2, 4, 8, 16, 32)  # that the lab tries
 
 
@@ -104,5 +104,5 @@ def training_bytes(spec: AdapterSpec, pictures: int) -> int:
     picture = sum(read) + 2 * outputs + MINIATURE
     if spec.recipe.reads == "pixels":
         picture += 3 * model.input_px**2
-        pictures += 2 * FEW
+        pictures += 2 * BATCH_SIZE
     return BYTES_PER_NUMBER * (3 * trained + picture * pictures)

@@ -14,9 +14,8 @@ from lora_demo.backbones.features import FeatureSet
 from lora_demo.backbones.models import FrozenModel
 from lora_demo.lora.adapter import Adapter, Lora
 from lora_demo.lora.recipes import TrainingSettings
-from lora_demo.lora.spec import AdapterSpec
+from lora_demo.lora.spec import BATCH_SIZE, AdapterSpec
 
-BATCH_SIZE = 8
 PAIRED_RANKS = range(2, 11)
 
 

@@ -21,7 +21,7 @@ from lora_demo.limits import MAX_EPOCHS, MAX_LEARNING_RATE, MAX_STRENGTH
 from lora_demo.lora.evaluation import count_classes_broken
 from lora_demo.lora.guarded import DUPLICATE, Guarded
 from lora_demo.lora.logistic import TaughtLogits, train_columns
-from lora_demo.lora.spec import check_strength, training_bytes
+from lora_demo.lora.spec import MINIATURE, check_strength, training_bytes
 from lora_demo.lora.strength import guarded_strength
 
 FEW = TrainingSettings(30, 0.01)
@@ -95,6 +95,10 @@ OF_VGG19 = 25_088 + (25_088 + 4096 + 4096) + 2 * 1000 + 3073
 )
 def test_what_a_training_of_five_pictures_holds_is_known_before_it_begins(spec, numbers):
     assert training_bytes(spec, 5) == 4 * numbers
+
+
+def test_a_miniature_has_as_many_numbers_as_are_counted_for_it(features):
+    assert features.miniature.shape == (5, MINIATURE)
 
 
 def test_kinds_are_counted_at_the_strength_asked_for_and_only_on_the_heads_input(model, features):
