@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import quality
 from tests.benchmarks.rows import at_least, at_most, show
+from tests.conftest import DATA
 
 
 @pytest.mark.parametrize(
@@ -28,6 +31,42 @@ def test_a_row_holds_on_the_right_side_of_its_target(row, ratio, holds, capsys):
     table, last = capsys.readouterr().out.strip().rsplit("\n", 1)
     assert ("holds" if holds else "MISSED") in table
     assert json.loads(last)[0].keys() == {"name", "ours", "peer", "ratio", "target", "holds"}
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory) -> Path:
+    """Two tasks of our drawings; one has look-alikes, and pictures to correct with."""
+    root = tmp_path_factory.mktemp("pictures")
+    for folder, drawings in {
+        "fish/train/goldfish": "goldfish/[12].png",
+        "fish/held_out/goldfish": "goldfish/held_out/*.png",
+        "fish/lookalikes": "snail/*.png",
+        "fish/not_this": "teapot/*.png",
+        "snails/train/snail": "snail/[12].png",
+        "snails/held_out/snail": "snail/held_out/*.png",
+        "bystanders": "teapot/held_out/*.png",
+    }.items():
+        (root / folder).mkdir(parents=True)
+        for file in DATA.glob(drawings):
+            (root / folder / file.name).symlink_to(file)
+    return root
+
+
+def test_a_row_says_what_was_captured_and_how_many_corrected(model, pictures, capsys):
+    rows = quality.measure(model, pictures, ["peft"], [(3, 0), (3, 2)])
+
+    asked = [(row["task"], row["pictures"], row["corrections"]) for row in rows]
+    assert asked == [
+        *[(task, 3, 0) for task in ("fish", "snails", "mean")],
+        *[(task, 3, 2) for task in ("fish", "mean")],  # of snails there is nothing to correct with
+    ]
+    fish, snails, mean, corrected, _ = rows
+    assert 0 <= corrected["lookalikes"] <= fish["lookalikes"] == mean["lookalikes"]
+    assert snails["lookalikes"] is None
+    quality.show(rows)
+    table, last = capsys.readouterr().out.strip().rsplit("\n", 1)
+    assert len(table.splitlines()) == 1 + len(rows)
+    assert json.loads(last) == rows
 
 
 @pytest.mark.slow
