@@ -5,16 +5,16 @@ DIR holds <task>/{train,held_out}/<category>/*.jpg and bystanders/*.jpg. Where a
 pictures to learn from than asked for, held-out ones fill up and are then not scored. A task may
 have lookalikes/*.jpg, pictures of other things in its style to score, and not_this/*.jpg, more of
 them to correct with; a task with fewer than asked for is left out there.
+Some peers learn from photos, too. A run with one of them gives them half of the bystanders and
+scores every recipe on the other half; so does --learn-photos N, for runs to be compared with it.
+--held-out 0.95 adds rows in which the strength of each recipe's change, one for all tasks, is the
+least that recognises 95 % of the held-out pictures.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
-
-import torch
-from torch import Tensor
 
 from lora_demo import (
     AdapterSpec,
@@ -26,14 +26,20 @@ from lora_demo import (
     load_model,
 )
 from lora_demo.backbones.features import Features
-from tests.benchmarks.peers import answer_with_peft
-from tests.benchmarks.tasks import Task, read_others, read_task
+from tests.benchmarks.class_means import (
+    answer_by_discriminant,
+    answer_by_nearest_mean,
+    answer_by_ridge,
+)
+from tests.benchmarks.peers import PEERS, Answer, Peer
+from tests.benchmarks.scoring import Trained, equal_strength, mean_over
+from tests.benchmarks.tasks import read_others, read_task
 
 
-def answer_with_ours(placement: Placement) -> Callable:
+def answer_with_ours(placement: Placement) -> Peer:
     """As the page does it: leave-one-out follows the training and sets the strength."""
 
-    def train(model: FrozenModel, learned: FeatureSet) -> Callable[[Features], Tensor]:
+    def train(model: FrozenModel, learned: FeatureSet, photos: Features) -> Answer:
         spec = AdapterSpec(model.name, placement)
         *_, progress = fit(model, learned, spec)
         if placement is not Placement.GUARDED:
@@ -47,34 +53,14 @@ def answer_with_ours(placement: Placement) -> Callable:
 
 
 OURS = (Placement.PIXELS, Placement.HEAD, Placement.GUARDED)  # `classifier` is VGG-19's
-RECIPES = {p.value: answer_with_ours(p) for p in OURS} | {"peft": answer_with_peft}
-
-
-@torch.no_grad()
-def score(answer: Callable, held_out: FeatureSet, bystanders: Features, task: Task) -> dict:
-    taught = task.examples.labels
-
-    def captured(others: Features) -> float:
-        before, after = others.logits.argmax(1), answer(others).argmax(1)
-        return (torch.isin(after, taught) & ~torch.isin(before, taught)).double().mean().item()
-
-    changed = answer(bystanders).argmax(1) != bystanders.logits.argmax(1)
-    return {
-        "held_out": (answer(held_out).argmax(1) == held_out.labels).double().mean().item(),
-        "held_out_base": (held_out.logits.argmax(1) == held_out.labels).double().mean().item(),
-        "captured": captured(bystanders),
-        "changed": changed.double().mean().item(),
-        "lookalikes": None if task.lookalikes is None else captured(task.lookalikes),
-    }
-
-
-def mean_over(tasks: list[dict]) -> dict:
-    """Take the mean of every figure over the tasks that have it."""
-    mean = {}
-    for name in tasks[0]:
-        figures = [task[name] for task in tasks if task[name] is not None]
-        mean[name] = sum(figures) / len(figures) if figures else None
-    return mean
+RECIPES = {
+    **{p.value: answer_with_ours(p) for p in OURS},
+    **PEERS,
+    "ncm": answer_by_nearest_mean,
+    "lda": answer_by_discriminant,
+    "ridge": answer_by_ridge,
+}
+NEED_PHOTOS = {"peft-corda", "lora-null", "lora-null-v2", "ncm", "lda", "ridge"}
 
 
 def measure(
@@ -82,40 +68,53 @@ def measure(
     data: Path,
     recipes: list[str],
     counts: list[tuple[int, int]],
+    learn_photos: int | None = None,
+    held_out: float | None = None,
 ) -> list[dict]:
-    """Return a row for each count of pictures and corrections, recipe and task, and the mean."""
+    """Return a row for each count of pictures and corrections, recipe and task, and the mean.
+
+    The first `learn_photos` bystanders are for recipes that learn from photos, and no recipe is
+    scored on them. By default they are half of all if one recipe needs them, and none otherwise.
+    With `held_out` each recipe has more rows, at the least strength that recognises that share.
+    """
     bystanders = read_others(model, data / "bystanders")
+    if learn_photos is None:
+        learn_photos = len(bystanders.labels) // 2 if NEED_PHOTOS.intersection(recipes) else 0
+    photos = bystanders.pick(slice(learn_photos))
+    bystanders = bystanders.pick(slice(learn_photos, None))
     everything = [read_task(model, path.parent) for path in sorted(data.glob("*/train"))]
     rows = []
     for pictures, corrections in counts:
         tasks = [task for task in everything if task.has(corrections)]
         for recipe in recipes if tasks else []:
-            scores = {}
+            trained = []
             for task in tasks:
-                learned, held_out = task.split(pictures, corrections)
+                learned, left = task.split(pictures, corrections)
                 started = time.perf_counter()
-                answer = RECIPES[recipe](model, learned)
-                seconds = time.perf_counter() - started
-                scored = score(answer, held_out, bystanders, task)
-                scores[task.name] = scored | {"seconds": seconds}
-            scores["mean"] = mean_over(list(scores.values()))
-            asked = {"recipe": recipe, "pictures": pictures, "corrections": corrections}
-            rows += [
-                {"base_model": model.name, **asked, "task": task, **figures}
-                for task, figures in scores.items()
-            ]
+                answer = RECIPES[recipe](model, learned, photos)
+                trained.append(Trained(task, left, answer, time.perf_counter() - started))
+            strengths = [1.0, *(equal_strength(trained, held_out) if held_out else [])]
+            for strength in strengths:
+                asked = {"recipe": recipe, "pictures": pictures, "corrections": corrections}
+                scores = {each.task.name: each.score(bystanders, strength) for each in trained}
+                scores["mean"] = mean_over(list(scores.values()))
+                rows += [
+                    {"base_model": model.name, **asked, "strength": strength, "task": task, **row}
+                    for task, row in scores.items()
+                ]
     return rows
 
 
 def show(rows: list[dict]) -> None:
     print(
-        f"pictures corrections {'recipe':16} {'task':20} "
+        f"pictures corrections {'recipe':16} strength {'task':20} "
         "held out (base)  captured  changed  look-alikes  seconds"
     )
     for row in rows:
         lookalikes = "" if row["lookalikes"] is None else f"{row['lookalikes']:.1%}"
         print(
-            f"{row['pictures']:8} {row['corrections']:11} {row['recipe']:16} {row['task']:20} "
+            f"{row['pictures']:8} {row['corrections']:11} {row['recipe']:16} "
+            f"{row['strength']:8.2f} {row['task']:20} "
             f"{row['held_out']:8.1%} {row['held_out_base']:7.1%} {row['captured']:9.2%} "
             f"{row['changed']:8.2%} {lookalikes:>12} {row['seconds']:8.2f}"
         )
@@ -128,7 +127,9 @@ def main() -> None:
     parser.add_argument("--pictures", default="1,2,3,5,10,20")
     parser.add_argument("--corrections", default="0")
     parser.add_argument("--base-model", default="efficientnet_lite0")
-    parser.add_argument("--recipes", default=",".join(RECIPES))
+    parser.add_argument("--recipes", default=",".join([*(p.value for p in OURS), "peft"]))
+    parser.add_argument("--learn-photos", type=int)
+    parser.add_argument("--held-out", type=float)
     options = parser.parse_args()
     counts = [
         (int(pictures), int(corrections))
@@ -136,7 +137,9 @@ def main() -> None:
         for corrections in options.corrections.split(",")
     ]
     recipes = options.recipes.split(",")
-    show(measure(load_model(options.base_model), options.data, recipes, counts))
+    model = load_model(options.base_model)
+    rows = measure(model, options.data, recipes, counts, options.learn_photos, options.held_out)
+    show(rows)
 
 
 if __name__ == "__main__":
