@@ -17,14 +17,14 @@ PALETTE_SIZE = 64
 DRAWINGS = {
     "goldfish": """
         white marker #222 orange orangered 416 400 .86 .12 .06 -6 right scales bubbles
-        squared pencil #444 gold darkorange 400 400 .8 -.08 0 10 left weed bubbles
+        lined pencil #444 darkorange gold 416 400 .78 -.1 .06 -8 left scales bubbles
         kraft crayon #3a2416 orangered gold 432 384 .88 .12 -.04 4 right scales
         white watercolour #333 orangered orange 400 432 .56 -.06 .22 -4 left bowl weed
         pink crayon firebrick red orange 400 400 .84 .14 .08 -14 right waves bubbles
         mint marker #222 gold tomato 384 416 .76 -.1 0 14 left waves bubbles
-        white watercolour #345 royalblue turquoise 432 400 .76 .1 -.16 8 right scales baby
-        lined ink navy navy navy 416 400 .78 -.1 .06 -8 left scales bubbles
-        lagoon watercolour #333 darkorange gold 416 400 .7 .1 .02 -10 right weed
+        white watercolour #345 orange gold 432 400 .76 .1 -.16 8 right scales baby
+        squared pencil #444 gold darkorange 400 400 .8 -.08 0 10 left weed bubbles
+        sky marker #222 darkorange gold 416 400 .7 .1 .02 -10 right weed
         blackboard chalk white #ffa030 khaki 432 400 .86 -.1 .02 4 left scales bubbles""",
     "snail": """
         yellow marker #222 tomato lightgreen 400 400 .78 .02 .06 5 right grass
@@ -50,7 +50,7 @@ DRAWINGS = {
         lilac marker #222 tomato gold 416 400 .76 0 .06 -6 left steam flower""",
 }
 PAPERS = {
-    **{"white": "#fdfcf8", "squared": "#fbfbf6", "lined": "#fdfbf0", "lagoon": "#fbfaf5"},
+    **{"white": "#fdfcf8", "squared": "#fbfbf6", "lined": "#fdfbf0"},
     **{"kraft": "#cdae80", "blackboard": "#2d4038", "pink": "#f8d9dc", "mint": "#d5ecdb"},
     **{"sky": "#cfe4f3", "yellow": "#fbeeb4", "lilac": "#e2d8f0"},
 }
@@ -83,7 +83,6 @@ MEDIA = {
     "watercolour": Medium(2.2, 0.8, 1.8, tooth=0.1, wash=0.66, bleed=5),
     "chalk": Medium(5.0, 0.95, 2.2, tooth=0.3, passes=2, hatch=4.8),
 }
-WET = Medium(1.0, 1.0, 3.0, wash=0.6, bleed=12)
 SOLID = Medium(1.0, 1.0, 0.5, wash=0.92, bleed=0.8)
 
 
@@ -132,8 +131,6 @@ class Sketch:
         self.grain, self.mottle = self.noise(5), self.noise(120)
         if paper in ("kraft", "blackboard"):
             self.pixels += (3 * self.mottle + 2 * self.noise(9))[..., None]
-        if paper == "lagoon":
-            self.colour_in(arc(0, 0, 0.93, 0.9), "#8fc3e6", WET)
         ruled = np.zeros((self.height, self.width))
         gap = SUPERSAMPLING * (20 if paper == "squared" else 28)
         if paper in ("squared", "lined"):

@@ -12,7 +12,7 @@ from lora_demo.lora.cross_validation import HeldBack, Score, leave_one_out
 from lora_demo.lora.evaluation import Broken, count_broken, count_classes_broken
 from lora_demo.lora.fitting import FitProgress, fit
 from lora_demo.lora.recipes import Placement
-from lora_demo.lora.spec import RANKS, AdapterSpec, Size, adapter_size
+from lora_demo.lora.spec import CORRECTIONS, RANKS, AdapterSpec, Size, adapter_size
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Result:
     final_loss: float  # nats
     base: Score  # of the hidden pictures; 0 of 0 if there was only one picture
     adapted: Score
+    left_alone: Score  # of the hidden corrections
     pictures_broken: Broken  # of the unrelated pictures
     classes_broken: Broken | None  # of the prototypes; None if the recipe has none
 
@@ -38,13 +39,12 @@ def judge(
 ) -> Iterator[HeldBack | Result]:
     """Test fairly, which finds the strength, then count what broke; yield the result at last."""
     adapter = trained.adapter
-    base = adapted = Score(0, 0)
+    base = adapted = left_alone = Score(0, 0)
     for held_back in leave_one_out(model, features, trained.spec, trained.settings):
         yield held_back
-        base, adapted = held_back.base, held_back.adapted
-    if adapted.total:
-        adapter = adapter.at_strength(held_back.strength)
-    pictures = len(features.labels)
+        base, adapted, left_alone = held_back.base, held_back.adapted, held_back.left_alone
+        adapter = trained.adapter.at_strength(held_back.strength)
+    pictures = int(features.is_example.sum())
     yield Result(
         adapter,
         pictures,
@@ -53,21 +53,31 @@ def judge(
         trained.points[-1].loss,
         base,
         adapted,
+        left_alone,
         count_broken(unrelated, adapter),
         count_classes_broken(model, adapter),
     )
 
 
 def variants(
-    spec: AdapterSpec, placements: Sequence[Placement], ranks: Sequence[int] = RANKS
+    spec: AdapterSpec,
+    placements: Sequence[Placement],
+    ranks: Sequence[int] = RANKS,
+    corrections: int = 0,
 ) -> list[AdapterSpec]:
-    """Combine every placement with every rank. Each finds its own strength; the rest is as in
-    `spec`.
+    """Combine every placement with every rank, and, at the rank of `spec`, with fewer corrections.
+
+    There are so many `corrections`; all of them teach where the rank varies. Each finds its own
+    strength; the rest is as in `spec`.
     """
+    fewer = [count for count in CORRECTIONS if count < corrections]
     return [
-        replace(spec, placement=placement, rank=rank, strength=None)
+        replace(spec, placement=placement, rank=rank, strength=None, corrections=count)
         for placement in placements
-        for rank in ranks
+        for rank, count in [
+            *((rank, corrections) for rank in ranks),
+            *((spec.rank, count) for count in fewer),
+        ]
     ]
 
 
@@ -106,6 +116,7 @@ def _row(result: Result) -> dict[str, object]:
         "seed": spec.seed,
         "taught": " + ".join(spec.class_names),
         "pictures": result.pictures,
+        "corrections": spec.corrections,
         "trainable_numbers": result.size.trainable_parameters,
         "file_bytes": result.size.file_bytes,
         "seconds": f"{result.seconds:.3f}",
@@ -114,6 +125,8 @@ def _row(result: Result) -> dict[str, object]:
         "hidden_recognised": result.adapted.correct,
         "hidden_recognised_base": result.base.correct,
         "hidden_total": result.adapted.total,
+        "corrections_left_alone": result.left_alone.correct,
+        "corrections_hidden": result.left_alone.total,
         "unrelated_changed": broken.changed,
         "unrelated_captured": broken.captured,
         "unrelated_total": broken.total,

@@ -57,8 +57,9 @@ def _copy_error(copy: LabelledImage, original: LabelledImage) -> ImageError:
         again = "is here twice"
     if copy.label == original.label:
         return ImageError(copy.name, f"{again}. It counts once.")
+    one, other = (p.label or "none of these" for p in (original, copy))
     return ImageError(
         copy.name,
-        f"{again}, once as “{original.label}” and once as “{copy.label}”. It cannot show both: "
+        f"{again}, once as “{one}” and once as “{other}”. It cannot show both: "
         "delete the wrong one.",
     )

@@ -7,9 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from lora_demo.backbones.duplicates import DuplicateCheck
-from lora_demo.backbones.features import FeatureSet, label_features, read_features
+from lora_demo.backbones.features import (
+    NONE_OF_THESE,
+    FeatureSet,
+    label_features,
+    label_index,
+    read_features,
+)
 from lora_demo.backbones.models import FrozenModel
-from lora_demo.class_names import find_category, known_words
+from lora_demo.class_names import known_words
 from lora_demo.errors import ImageError, LoraDemoError, without_traceback
 from lora_demo.images.reading import LabelledImage
 from lora_demo.limits import MAX_PICTURES
@@ -38,12 +44,12 @@ def read_examples(
     class_names: Sequence[str] = (),
     with_pixels: bool = True,
 ) -> Iterator[ReadingProgress]:
-    """Read pictures of known classes, or of new words among `class_names`, one at a time.
+    """Read pictures of known classes, of new words among `class_names`, or of none of these.
 
-    A bad file, or a copy of an earlier picture, is left out and named in `refused`: a copy would
-    count twice, and give away the answer when the other one is hidden. The last progress has the
-    `features` of the others, and their pixels only if asked for. Raises `LoraDemoError` if no
-    picture is left.
+    They are read one at a time. A bad file, or a copy of an earlier picture, is left out and named
+    in `refused`: a copy would count twice, and give away the answer when the other one is hidden.
+    The last progress has the `features` of the others, and their pixels only if asked for. Raises
+    `LoraDemoError` if nothing is left to learn.
     """
     if not 1 <= len(pictures) <= MAX_PICTURES:
         raise LoraDemoError(
@@ -58,7 +64,7 @@ def read_examples(
     for picture in pictures:
         try:
             read = read_features(model, picture.path, with_pixels)
-            label = words.index(find_category(picture.label, words))
+            label = label_index(picture.label, words)
             originals.add(picture, read.miniature)
             features.append(read)
             labels.append(label)
@@ -71,7 +77,7 @@ def read_examples(
             seconds=time.perf_counter() - started,
         )
         yield progress
-    if not features:
+    if all(label == NONE_OF_THESE for label in labels):
         reasons = " ".join(str(error) for error in refused[:3])
         raise LoraDemoError(f"None of the pictures could be used. {reasons}")
     yield replace(progress, features=label_features(features, labels))

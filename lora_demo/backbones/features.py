@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from operator import attrgetter
@@ -20,6 +20,7 @@ from lora_demo.images.reading import LabelledImage, decode_image, read_image_byt
 
 FEATURE_BYTES = 128 * 2**20  # remembered: the largest set of pictures, on any base model
 PIXEL_BYTES = 64 * 2**20  # about 100 pictures: decoding them again is quicker than the trunk
+NONE_OF_THESE = -1  # the label of a picture that shows none of the taught classes
 _Key = tuple[FrozenModel, bytes]  # the network, and the SHA-256 of the picture's file
 
 
@@ -40,13 +41,27 @@ class Features:
 
 @dataclass(frozen=True)
 class FeatureSet(Features):
-    """Pictures to learn from: features and the class that each picture shows."""
+    """Pictures to learn from: features and the class that each picture shows.
 
-    labels: Tensor  # (N,) class indices, int64
+    Those of none of the taught classes are corrections: there the base model's answer is right.
+    """
+
+    labels: Tensor  # (N,) class indices, int64, or NONE_OF_THESE
+
+    @property
+    def is_example(self) -> Tensor:
+        """Whether a picture shows a class that is taught: (N,)."""
+        return self.labels != NONE_OF_THESE
 
     @property
     def pictures_per_class(self) -> float:
-        return len(self.labels) / len(self.labels.unique())
+        examples = self.labels[self.is_example]
+        return len(examples) / len(examples.unique())
+
+    def with_corrections(self, count: int | None) -> "FeatureSet":
+        """Keep all examples, and the first `count` corrections; None keeps all."""
+        none = ~self.is_example
+        return self if count is None else self.pick(~none | (none.cumsum(0) <= count))
 
     def pick(self, chosen: Tensor | slice) -> "FeatureSet":
         """Take some of the pictures, by index, mask or slice."""
@@ -94,7 +109,12 @@ def read_feature_set(model: FrozenModel, pictures: Iterable[LabelledImage]) -> F
     words = model.categories
     pictures = list(pictures)
     features = [read_features(model, picture.path) for picture in pictures]
-    return label_features(features, [words.index(find_category(p.label, words)) for p in pictures])
+    return label_features(features, [label_index(p.label, words) for p in pictures])
+
+
+def label_index(name: str | None, words: Sequence[str]) -> int:
+    """Find the place of a class among the words. Raises `LoraDemoError` if it is none of them."""
+    return NONE_OF_THESE if name is None else words.index(find_category(name, words))
 
 
 def label_features(features: list[Features], labels: list[int]) -> FeatureSet:

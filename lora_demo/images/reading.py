@@ -41,7 +41,7 @@ class LabelledImage:
     """A picture file and the class that it shows. It is decoded only when needed."""
 
     path: Path
-    label: str  # a class name of the base model
+    label: str | None  # a class name of the base model; None: none of those that are taught
 
     @property
     def name(self) -> str:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from torch import Tensor
 
-from lora_demo.backbones.features import FeatureSet
+from lora_demo.backbones.features import NONE_OF_THESE, FeatureSet
 from lora_demo.backbones.models import FrozenModel
 from lora_demo.class_names import known_words
 from lora_demo.lora.methods import check_examples, method_of, new_adapter
 from lora_demo.lora.recipes import TrainingSettings
 from lora_demo.lora.spec import AdapterSpec
+from lora_demo.lora.strength import Asked
 
 MAX_FOLDS = 12  # with more pictures several are hidden at once
 
@@ -36,6 +38,13 @@ class HeldBack:
     base: Score
     adapted: Score  # at this strength:
     strength: float  # the one asked for; otherwise the one that `guarded` found
+    left_alone: Score  # of hidden pictures of none of these, those whose answer stays
+    between: Tensor  # (E, 2) the strengths from and to which hidden examples are recognised
+
+    def recognised(self, strength: float) -> Score:
+        """Say how many would be recognised at another strength."""
+        first, last = self.between.unbind(1)
+        return Score(int(((first <= strength) & (strength < last)).sum()), len(first))
 
 
 def leave_one_out(
@@ -46,20 +55,44 @@ def leave_one_out(
 ) -> Iterator[HeldBack]:
     """Train again without each picture, and ask for the hidden ones; yield one result a fold.
 
-    The trunk is not run. With one picture nothing can be hidden: no result. Raises `LoraDemoError`
-    as `fit` does.
+    An example and a correction are hidden together. The trunk is not run. A single example cannot
+    be hidden; without corrections there is no result then. Raises `LoraDemoError` as `fit` does.
     """
-    count = len(features.labels)
-    if count < 2:
-        return
     check_examples(features, spec, len(known_words(spec.class_names, model.categories)))
-    every = torch.arange(count, device=features.labels.device)
-    folds = every.tensor_split(min(count, MAX_FOLDS))  # neighbours are hidden together
-    base = features.logits.argmax(1) == features.labels
-    scores = method_of(spec).score_folds(
-        partial(new_adapter, spec, model), features, settings or spec.recipe.settings, folds
-    )
-    for fold, (hidden, (right, strength)) in enumerate(zip(folds, scores, strict=True), start=1):
-        asked = int(hidden[-1]) + 1  # so far
-        before = Score(int(base[:asked].sum()), asked)
-        yield HeldBack(fold, len(folds), before, Score(right, asked), strength)
+    features = features.with_corrections(spec.corrections)
+    folds = _folds(features.is_example)
+    is_right = features.logits.argmax(1) == features.labels
+    method, settings = method_of(spec), settings or spec.recipe.settings
+    tests = method.test_folds(partial(new_adapter, spec, model), features, settings, folds)
+    so_far: list[Asked] = []
+    base = 0
+    for hidden, test in zip(folds, tests, strict=True):
+        so_far.append(test)
+        asked = Asked.join(so_far)
+        strength = spec.strength
+        if strength is None:
+            strength = method.find_strength(features, asked) or 1.0
+        others = int((asked.labels == NONE_OF_THESE).sum())
+        examples = len(asked.labels) - others
+        base += int(is_right[hidden].sum())
+        yield HeldBack(
+            len(so_far),
+            len(folds),
+            Score(base, examples),
+            Score(asked.right(strength), examples),
+            strength,
+            Score(asked.left_alone(strength), others),
+            asked.recognised_between(),
+        )
+
+
+def _folds(is_example: Tensor) -> list[Tensor]:
+    """Say which pictures are hidden together, by index: neighbours, of both kinds."""
+    examples, others = (mask.nonzero()[:, 0] for mask in (is_example, ~is_example))
+    if len(examples) < 2:
+        examples = examples[:0]
+    count = min(max(len(examples), len(others)), MAX_FOLDS)
+    if not count:
+        return []
+    pairs = zip(examples.tensor_split(count), others.tensor_split(count), strict=True)
+    return [torch.cat(pair) for pair in pairs]

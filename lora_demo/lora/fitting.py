@@ -78,6 +78,7 @@ def fit(
     """
     own = spec.recipe.settings
     settings = settings or own
+    features = features.with_corrections(spec.corrections)
     adapter = new_adapter(spec, model, features)
     every = torch.arange(len(features.labels), device=features.labels.device)
     losses = method_of(spec).train_epochs(adapter, features, every, settings)

@@ -15,25 +15,25 @@ from lora_demo.lora import guarded, training
 from lora_demo.lora.adapter import Adapter, Lora
 from lora_demo.lora.recipes import TrainingSettings
 from lora_demo.lora.spec import AdapterSpec
+from lora_demo.lora.strength import Asked
 
 
 @dataclass(frozen=True)
 class Method:
     make_loras: Callable[[AdapterSpec, FrozenModel, int, FeatureSet | None], list[Lora]]
     train_epochs: Callable[[Adapter, FeatureSet, Tensor, TrainingSettings], Iterator[float]]
-    score_folds: Callable[
-        [Callable[[], Adapter], FeatureSet, TrainingSettings, Sequence[Tensor]],
-        Iterator[tuple[int, float]],
+    test_folds: Callable[
+        [Callable[[], Adapter], FeatureSet, TrainingSettings, Sequence[Tensor]], Iterator[Asked]
     ]
-    first_strength: Callable[[FeatureSet], float | None]  # None: 1
+    find_strength: Callable[[FeatureSet, Asked | None], float | None]  # None: 1
 
 
 METHODS = {
     "plain": Method(
-        training.make_loras, training.train_epochs, training.score_folds, lambda _: None
+        training.make_loras, training.train_epochs, training.test_folds, lambda *_: None
     ),
     "guarded": Method(
-        guarded.make_loras, guarded.train_epochs, guarded.score_folds, guarded.first_strength
+        guarded.make_loras, guarded.train_epochs, guarded.test_folds, guarded.find_strength
     ),
 }
 
@@ -53,14 +53,16 @@ def new_adapter(
     method, outputs = method_of(spec), len(known_words(spec.class_names, model.categories))
     if features is not None:
         check_examples(features, spec, outputs)
-    adapter = Adapter(spec, model, method.make_loras(spec, model, outputs, features))
-    if features is not None and spec.strength is None:
-        adapter.spec = replace(spec, strength=method.first_strength(features))
-    return adapter
+        spec = replace(spec, corrections=int((~features.is_example).sum()))
+        if spec.strength is None:
+            spec = replace(spec, strength=method.find_strength(features, None))
+    return Adapter(spec, model, method.make_loras(spec, model, outputs, features))
 
 
 def check_examples(features: FeatureSet, spec: AdapterSpec, outputs: int) -> None:
     """Raise `LoraDemoError` if an adapter of so many outputs cannot learn from them."""
+    if not features.is_example.any():
+        raise LoraDemoError("No picture shows what is to be learned. Add some that do.")
     if features.labels.max() >= outputs:
         raise LoraDemoError(
             "A picture shows a new word that class_names does not list. Add it to the AdapterSpec."

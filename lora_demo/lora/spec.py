@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from lora_demo.backbones.models import BASE_MODELS, FrozenModel
 from lora_demo.class_names import CATEGORIES, known_words
 from lora_demo.errors import LoraDemoError, shorten
-from lora_demo.limits import MAX_RANK, MAX_STRENGTH
+from lora_demo.limits import MAX_PICTURES, MAX_RANK, MAX_STRENGTH
 from lora_demo.lora.recipes import RECIPES, Placement, Recipe, is_number
 
 BYTES_PER_NUMBER = 4  # float32
 MINIATURE = 3 * 32**2 + 1  # numbers of a picture that tell copies from it
 BATCH_SIZE = 8  # pictures; up to so many are learned all at once
 RANKS = (1, 2, 4, 8, 16, 32)  # that the lab tries
+CORRECTIONS = (0, 1, 3, 6)  # and so many pictures of none of these, if there are so many
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class AdapterSpec:
     seed: int = 0
     class_names: tuple[str, ...] = ()  # what it was taught; the base model need not know them
     strength: float | None = None  # at which it answers; None: found while training, else 1
+    corrections: int | None = None  # pictures of none of these that teach; None: all that are given
 
     def __post_init__(self) -> None:
         if self.placement not in list(Placement):  # a list: callers may send what has no hash
@@ -48,6 +50,13 @@ class AdapterSpec:
             )
         if self.strength is not None:
             check_strength(self.strength)
+        if self.corrections is not None and not (
+            type(self.corrections) is int and 0 <= self.corrections <= MAX_PICTURES
+        ):
+            raise LoraDemoError(
+                f"corrections is {shorten(self.corrections)}. Choose a whole number from 0 to "
+                f"{MAX_PICTURES:,}."
+            )
         object.__setattr__(self, "placement", Placement(self.placement))
 
     @property

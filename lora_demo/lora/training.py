@@ -13,8 +13,10 @@ from torch.nn import functional as F
 from lora_demo.backbones.features import FeatureSet
 from lora_demo.backbones.models import FrozenModel
 from lora_demo.lora.adapter import Adapter, Lora
+from lora_demo.lora.logistic import target_probabilities
 from lora_demo.lora.recipes import TrainingSettings
 from lora_demo.lora.spec import BATCH_SIZE, AdapterSpec
+from lora_demo.lora.strength import Asked
 
 PAIRED_RANKS = range(2, 11)
 
@@ -45,10 +47,11 @@ def train_epochs(
     """
     spec, generator = adapter.spec, torch.Generator().manual_seed(adapter.spec.seed)
     x, base_logits = adapter.inputs(features), adapter.base_logits(features)
-    labels, delta = features.labels, partial(adapter.delta, strength=1.0)
+    target = target_probabilities(base_logits, features.labels)
+    delta = partial(adapter.delta, strength=1.0)
     at_once = len(shown) <= BATCH_SIZE  # then the order does not count
     if at_once:
-        x, base_logits, labels = x[shown], base_logits[shown], labels[shown]
+        x, base_logits, target = x[shown], base_logits[shown], target[shown]
         if spec.recipe.reads == "pixels" and spec.rank in PAIRED_RANKS:
             delta = _delta_in_pairs(adapter.lora, x)
     # fused: A, its gradient and both moments pass through memory once instead of ten times
@@ -58,7 +61,8 @@ def train_epochs(
         order = shown[torch.randperm(len(shown), generator=generator).to(shown.device)]
         for batch in [slice(None)] if at_once else order.split(BATCH_SIZE):
             logits = base_logits[batch] + delta(x[batch])
-            loss = F.cross_entropy(logits, labels[batch])
+            # cross-entropy, less what the base model's own probabilities have of it
+            loss = F.kl_div(logits.log_softmax(1), target[batch], reduction="batchmean")
             loss.backward()
             optimizer.step()
             optimizer.zero_grad()  # here, so that nobody who keeps the adapter keeps gradients
@@ -85,18 +89,20 @@ def _delta_in_pairs(lora: Lora, x: Tensor) -> Callable[[Tensor], Tensor]:
     return delta
 
 
-def score_folds(
+def test_folds(
     make: Callable[[], Adapter],
     features: FeatureSet,
     settings: TrainingSettings,
     folds: Sequence[Tensor],
-) -> Iterator[tuple[int, float]]:
-    """Train once a fold without its pictures; yield how many are right so far, and the strength."""
-    right, every = 0, torch.cat(list(folds))
+) -> Iterator[Asked]:
+    """Train once a fold without its pictures, and ask for them."""
+    every = torch.arange(len(features.labels), device=features.labels.device)
     for hidden in folds:
         adapter = make()
         for _ in train_epochs(adapter, features, every[~torch.isin(every, hidden)], settings):
             pass
-        asked = features.pick(hidden)
-        right += int((adapter.logits(asked).argmax(1) == asked.labels).sum())
-        yield right, adapter.strength
+        asked, strength = features.pick(hidden), adapter.strength
+        with torch.no_grad():
+            # at strength 0 nothing moves, and there is nothing to divide by
+            delta = adapter.delta(adapter.inputs(asked), strength) / (strength or 1.0)
+            yield Asked(adapter.base_logits(asked), delta, asked.labels)

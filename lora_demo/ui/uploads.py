@@ -87,7 +87,7 @@ def subject_of(items: Items | None, class_name: str | None) -> tuple:
 
 def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:
     """List each class once, in the order in which it first comes."""
-    return tuple(dict.fromkeys(picture.label for picture in pictures))
+    return tuple(dict.fromkeys(p.label for p in pictures if p.label))
 
 
 def to_word(typed: str) -> str:

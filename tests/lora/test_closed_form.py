@@ -16,10 +16,11 @@ from lora_demo import (
     leave_one_out,
     train,
 )
+from lora_demo.backbones.bank import style_features
 from lora_demo.backbones.examples import ReadingProgress
 from lora_demo.limits import MAX_EPOCHS, MAX_LEARNING_RATE, MAX_STRENGTH
+from lora_demo.lora.closed_form import DUPLICATE, Guarded
 from lora_demo.lora.evaluation import count_classes_broken
-from lora_demo.lora.guarded import DUPLICATE, Guarded
 from lora_demo.lora.logistic import TaughtLogits, train_columns
 from lora_demo.lora.spec import MINIATURE, check_strength, training_bytes
 from lora_demo.lora.strength import guarded_strength
@@ -28,7 +29,7 @@ FEW = TrainingSettings(30, 0.01)
 
 
 def guarded(model, features) -> Guarded:
-    return Guarded.of(features.head_input, model.head.weight, features.logits, features.labels)
+    return Guarded.of(features, features.logits, model.head.weight, style_features(model))
 
 
 def test_the_columns_of_a_are_orthogonal_and_of_one_length(model, features):
@@ -131,7 +132,7 @@ def test_of_two_pictures_each_is_hidden(model, features):
 
 
 def test_the_strength_has_two_figures_like_the_dial():
-    assert guarded_strength(2, []) == 1.43  # 1.5 * 22 / 23
+    assert guarded_strength(7) == 0.85  # 0.74 + 0.76 / 7
 
 
 @pytest.mark.parametrize(("apart", "columns"), [(10 * DUPLICATE, 2), (DUPLICATE / 10, 1)])
@@ -139,7 +140,9 @@ def test_an_example_has_a_direction_of_its_own_only_if_it_is_no_copy(apart, colu
     eye = torch.eye(2, dtype=torch.float64)
     solved = torch.stack([eye[0], eye[0] + 2 * apart * eye[1]])  # singular values 1.4 and 1.4 apart
     overlap = solved @ solved.T
-    examples = Guarded(solved.float(), overlap, overlap, torch.ones(2))
+    length = solved.square().sum(1)
+    labels = torch.zeros(2, dtype=torch.int64)
+    examples = Guarded(solved.float(), overlap, overlap, length, labels, torch.ones(2), 1000)
 
     assert examples.coefficients(torch.ones(2, dtype=torch.bool), 5).shape == (2, columns)
 

@@ -18,8 +18,8 @@ from lora_demo import (
 )
 from lora_demo.backbones import features as features_room
 from lora_demo.backbones.features import FeatureSet
-from lora_demo.lora import guarded as guard_room
-from lora_demo.lora.strength import guarded_strength, needed_strengths
+from lora_demo.lora import closed_form
+from lora_demo.lora.strength import Asked, guarded_strength
 from tests.conftest import DATA
 
 PIXELS_TAKE_LONG = pytest.param(Placement.PIXELS, marks=pytest.mark.slow)
@@ -33,7 +33,8 @@ def repeated(features: FeatureSet, times: int) -> FeatureSet:
 
 def needed(adapter, features: FeatureSet) -> torch.Tensor:
     delta = adapter.delta(adapter.inputs(features), 1.0)
-    return needed_strengths(adapter.base_logits(features), delta, features.labels)
+    asked = Asked(adapter.base_logits(features), delta.detach(), features.labels)
+    return asked.recognised_between()[:, 0]
 
 
 def without(features: FeatureSet, hidden: int) -> FeatureSet:
@@ -96,7 +97,7 @@ def test_the_strength_of_guarded_is_set_by_what_the_hidden_pictures_needed(model
         *_, progress = fit(model, without(features, hidden), spec)
         strengths += needed(progress.adapter, features.pick(slice(hidden, hidden + 1)))
 
-    assert held_back.strength == guarded_strength(5, [float(strength) for strength in strengths])
+    assert held_back.strength == guarded_strength(5, torch.tensor(strengths))
 
 
 @pytest.mark.parametrize("placement", [Placement.GUARDED, Placement.HEAD, Placement.PIXELS])
@@ -149,8 +150,10 @@ def test_no_cache_changes_a_result(model, goldfish, placement, monkeypatch):
 
     for memory in ("_features", "_pixels"):
         monkeypatch.setattr(features_room, memory, LRUCache(1000))
-    guard_room._known.cache_clear()
+    closed_form._known.cache_clear()
     cold_tensors, *cold = learn()
 
-    assert warm == cold
+    assert warm[0] == cold[0]
+    assert vars(warm[1])["adapted"] == vars(cold[1])["adapted"]
+    assert warm[1].between.equal(cold[1].between)
     assert all(torch.equal(cold_tensors[name], tensor) for name, tensor in warm_tensors.items())

@@ -7,8 +7,10 @@ import torch
 from torch.nn import functional as F
 
 from lora_demo import AdapterSpec, Placement, TrainingSettings, fit, leave_one_out
+from lora_demo.backbones.bank import style_features
 from lora_demo.backbones.features import FeatureSet
-from lora_demo.lora.guarded import Guarded, guarded_strength
+from lora_demo.lora.closed_form import Guarded
+from lora_demo.lora.strength import guarded_strength
 
 KNOWN = 388  # "giant panda": no drawing of ours is called that
 PLAIN = [
@@ -81,8 +83,9 @@ def test_what_is_hidden_changes_nothing_for_the_others(model, features, change):
 
     def coefficients(x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         logits = F.pad(model.head(x), (0, 1), value=-30.0)
-        examples = Guarded.of(x, model.head.weight, logits, labels)
-        return examples.coefficients(~hidden, 4)
+        changed = replace(features, head_input=x, labels=labels)
+        guarded = Guarded.of(changed, logits, model.head.weight, style_features(model))
+        return guarded.coefficients(~hidden, 4)
 
     assert coefficients(x, labels).equal(coefficients(features.head_input, features.labels))
 
@@ -108,9 +111,10 @@ def test_pictures_are_counted_per_class(model, features, three_sets, each):
 
     alone = next(fit(model, features.pick(slice(each)), replace(spec, class_names=("goldfish",))))
     assert progress.adapter.strength == alone.adapter.strength
-    assert progress.adapter.strength == guarded_strength(each, []) != guarded_strength(3 * each, [])
+    assert progress.adapter.strength == guarded_strength(each) != guarded_strength(3 * each)
     hidden = torch.arange(3 * each).tensor_split(first.folds)[0]
     shown = torch.ones(3 * each, dtype=torch.bool).index_fill(0, hidden, False)
     *_, trained = fit(model, pictures.pick(shown), spec)
     needed = [needed_strength(trained.adapter, pictures.pick(slice(i, i + 1))) for i in hidden]
-    assert first.strength == pytest.approx(guarded_strength(each, needed), abs=0.011)  # rounded
+    assert first.between[:, 0].clamp(max=4).tolist() == pytest.approx(needed, abs=1e-3)
+    assert first.strength == pytest.approx(guarded_strength(each, torch.tensor(needed)), abs=0.011)

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lora_demo import AdapterSpec, Placement, TrainingSettings, fit
-from lora_demo.lora.guarded import FIT_STRENGTH
+from lora_demo.lora.logistic import FIT_STRENGTH
 from tests.support.plain import BATCH_SIZE
 
 EPOCHS = 12
