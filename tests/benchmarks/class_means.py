@@ -8,9 +8,8 @@ import torch
 from torch import Tensor
 
 from lora_demo import FeatureSet, FrozenModel
-from lora_demo.backbones.features import Features
+from lora_demo.backbones.features import NONE_OF_THESE, Features
 from tests.benchmarks.peers import SURE, Answer
-from tests.benchmarks.tasks import NONE_OF_THESE
 
 RIDGE = 1.0  # 0.5 % of a picture's squared length; from 0.01 to 10 it made no difference
 
@@ -83,7 +82,7 @@ def answer_by_ridge(model: FrozenModel, learned: FeatureSet, photos: Features) -
     corrections and photos: a head fitted to the few photos would not know most of the classes.
     """
     x = torch.cat([learned.head_input, photos.head_input]).double()
-    shows = torch.nonzero(learned.labels != NONE_OF_THESE)[:, 0]
+    shows = torch.nonzero(learned.is_example)[:, 0]
     labels = learned.labels[shows]
     logits = learned.logits[shows].double()
     own = logits.gather(1, labels[:, None])[:, 0]

@@ -9,10 +9,8 @@ from random import Random
 import torch
 
 from lora_demo import FeatureSet, FrozenModel, read_class_folders, read_feature_set, read_features
-from lora_demo.backbones.features import label_features
+from lora_demo.backbones.features import NONE_OF_THESE, label_features
 from lora_demo.images.folders import picture_files
-
-NONE_OF_THESE = -1  # the label of a picture that shows none of the taught classes
 
 
 @dataclass(frozen=True)
