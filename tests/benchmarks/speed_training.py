@@ -33,7 +33,7 @@ from lora_demo import (
 from lora_demo.backbones.models import _load
 from lora_demo.backbones.weights import VGG19_FILE
 from lora_demo.class_names import CATEGORIES
-from lora_demo.lora.guarded import _known
+from lora_demo.lora.closed_form import _known
 from tests.benchmarks.machine import bytes_per_second, seconds, share_of_peak
 from tests.benchmarks.rows import Row, at_least, at_most
 from tests.support.plain import PlainLora, peft_losses, plain_losses
