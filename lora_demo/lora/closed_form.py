@@ -14,8 +14,8 @@ from lora_demo.lora.logistic import FIT_STRENGTH
 
 REACH_NATS = 8.0  # known classes lie up to so far behind the first answer, new words up to 50
 DUPLICATE = 1e-4  # relative singular values below are no directions of their own
-STYLES = 0.25  # weight of the bank, as a share of the head's classes
-CORRECTIONS = 48.0  # weight of corrections, in classes, over the root of their number
+STYLE_WEIGHT = 0.2  # all of the bank, as a share of the head's classes
+CORRECTION_WEIGHT = 37.5  # all of them, in classes, over the root of their number
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Guarded:
 
     What captures every picture is the direction that all features share. The head W (n, D) knows
     it: of the rows R of relu(W) at unit length, R'R is large in directions that many classes read.
-    What captures pictures in the same style is what the style alone gives; corrections q, each as
-    one more row, and the bank know that. So, as a closed-form edit keeps old keys by their second
+    What captures pictures in the same style is what the style alone gives; corrections and the
+    bank, q, know that: each is one more row, of its weight. So, as a closed-form edit keeps old keys by their second
     moment (ROME, Meng et al. 2022, section 3.1; CorDA, Yang et al. 2024, is a relative), A are the
     leading left singular vectors of S' = (R'R + q'q + mean(diag R'R) I)^-1 x', as many as there are
     different examples. All else happens in the space of the pictures z = (x, q): with P for that
     inverse without q, S is x P - M q P, where M = x P q' (1 + q P q')^-1 (Woodbury).
     """
 
-    solved: Tensor  # z P (Z, D), but for a factor
+    solved: Tensor  # z P (Z, D)
     overlap: Tensor  # z P P z' (Z, Z), float64: it holds the squares of the singular values
     answers: Tensor  # z P z' (Z, Z), float64
     length: Tensor  # (Z,) of z, squared, float64
@@ -44,9 +44,9 @@ class Guarded:
     @torch.no_grad()
     def of(features: FeatureSet, logits: Tensor, weight: Tensor, styles: Tensor) -> Guarded:
         """Features into the head of `weight` (n, D); logits (N, C); styles (K, D), the bank."""
-        rows, factor = _known(weight)
+        rows, mean, factor = _known(weight)
         z = torch.cat([features.head_input, styles])
-        solved = z - torch.cholesky_solve(rows @ z.T, factor).T @ rows
+        solved = (z - torch.cholesky_solve(rows @ z.T, factor).T @ rows) / mean
         doubled, length = solved.double(), z.double().square().sum(1)
         overlap, answers = doubled @ doubled.T, z.double() @ doubled.T
         own = logits.gather(1, features.labels.clamp(min=0)[:, None])[:, 0]
@@ -80,10 +80,10 @@ class Guarded:
         bank = torch.arange(len(self.labels), len(self.length), device=shown.device)
         examples = self.labels[shown & (self.labels != NONE_OF_THESE)]
         # a single picture does not tell what is style and what is the thing
-        styles = STYLES * (1 - len(examples.unique()) / len(examples))
+        styles = STYLE_WEIGHT * (1 - len(examples.unique()) / len(examples))
         q = torch.cat([corrections, bank])
         weight = torch.empty_like(self.length[q])
-        weight[: len(corrections)] = CORRECTIONS / max(len(corrections), 1) ** 1.5
+        weight[: len(corrections)] = CORRECTION_WEIGHT / max(len(corrections), 1) ** 1.5
         weight[len(corrections) :] = styles * self.known / max(len(bank), 1)
         return q[weight > 0], (weight / self.length[q])[weight > 0]
 
@@ -98,9 +98,10 @@ class Guarded:
 
 
 @cache  # of a frozen model's head: one tensor, that never changes
-def _known(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """R (n, D), and the Cholesky factor of the (n, n) matrix that stands for C (Woodbury)."""
+def _known(weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """R (n, D), mean(diag R'R), and the Cholesky factor of (n, n) that stands for P (Woodbury)."""
     rows = F.normalize(weight.relu(), dim=1)
     inner = rows @ rows.T
-    inner.diagonal().add_(inner.diagonal().sum() / rows.shape[1])
-    return rows, torch.linalg.cholesky(inner)
+    mean = inner.diagonal().sum() / rows.shape[1]
+    inner.diagonal().add_(mean)
+    return rows, mean, torch.linalg.cholesky(inner)

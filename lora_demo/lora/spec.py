@@ -103,14 +103,15 @@ def adapter_size(spec: AdapterSpec, model: FrozenModel, pictures: int = MAX_RANK
 def training_bytes(spec: AdapterSpec, pictures: int) -> int:
     """Estimate what a training holds between two steps, from above, before anything is loaded.
 
-    A and B with Adam's two moments, and what the network made of each picture that is read. Of up
-    to eight pictures the pixels are there three times (`training.train_epochs`).
+    A and B with Adam's two moments, and what the network made of each picture that is read, the
+    logits with the new words, and the probabilities to be learned. Of up to eight pictures the
+    pixels are there three times (`training.train_epochs`).
     """
     model = BASE_MODELS[spec.model_name]
     outputs = len(known_words(spec.class_names, CATEGORIES))
     trained = spec.rank * sum(m + n for m, n in spec.recipe.shapes(model, outputs))
     read = [model.linear_shapes[0][0], *(m for m, _ in model.linear_shapes)]  # the trunk's, too
-    picture = sum(read) + 2 * outputs + MINIATURE
+    picture = sum(read) + 3 * outputs + MINIATURE
     if spec.recipe.reads == "pixels":
         picture += 3 * model.input_px**2
         pictures += 2 * BATCH_SIZE
