@@ -79,5 +79,7 @@ def read_examples(
         yield progress
     if all(label == NONE_OF_THESE for label in labels):
         reasons = " ".join(str(error) for error in refused[:3])
-        raise LoraDemoError(f"None of the pictures could be used. {reasons}")
+        if not refused:
+            raise LoraDemoError("No picture shows what is to be learned. Add some that do.")
+        raise LoraDemoError(f"None of the pictures to learn from could be used. {reasons}")
     yield replace(progress, features=label_features(features, labels))

@@ -60,8 +60,10 @@ class FeatureSet(Features):
 
     def with_corrections(self, count: int | None) -> "FeatureSet":
         """Keep all examples, and the first `count` corrections; None keeps all."""
-        none = ~self.is_example
-        return self if count is None else self.pick(~none | (none.cumsum(0) <= count))
+        if count is None:
+            return self
+        kept = self.is_example | ((~self.is_example).cumsum(0) <= count)
+        return self if kept.all() else self.pick(kept)
 
     def pick(self, chosen: Tensor | slice) -> "FeatureSet":
         """Take some of the pictures, by index, mask or slice."""

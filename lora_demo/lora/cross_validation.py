@@ -39,12 +39,12 @@ class HeldBack:
     adapted: Score  # at this strength:
     strength: float  # the one asked for; otherwise the one that `guarded` found
     left_alone: Score  # of hidden pictures of none of these, those whose answer stays
-    between: Tensor  # (E, 2) the strengths from and to which hidden examples are recognised
+    between: tuple[tuple[float, float], ...]  # strengths from and to which each is recognised
 
     def recognised(self, strength: float) -> Score:
         """Say how many would be recognised at another strength."""
-        first, last = self.between.unbind(1)
-        return Score(int(((first <= strength) & (strength < last)).sum()), len(first))
+        right = sum(first <= strength < last for first, last in self.between)
+        return Score(right, len(self.between))
 
 
 def leave_one_out(
@@ -82,7 +82,7 @@ def leave_one_out(
             Score(asked.right(strength), examples),
             strength,
             Score(asked.left_alone(strength), others),
-            asked.recognised_between(),
+            tuple((first, last) for first, last in asked.recognised_between().tolist()),
         )
 
 

@@ -101,8 +101,7 @@ def test_folds(
         adapter = make()
         for _ in train_epochs(adapter, features, every[~torch.isin(every, hidden)], settings):
             pass
-        asked, strength = features.pick(hidden), adapter.strength
+        asked, strength = features.pick(hidden), adapter.strength or 1.0
         with torch.no_grad():
-            # at strength 0 nothing moves, and there is nothing to divide by
-            delta = adapter.delta(adapter.inputs(asked), strength) / (strength or 1.0)
+            delta = adapter.delta(adapter.inputs(asked), strength) / strength
             yield Asked(adapter.base_logits(asked), delta, asked.labels)
