@@ -144,3 +144,38 @@ def test_different_drawings_are_far_apart(model):
     nearest = min((a - b).norm() for a, b in combinations(miniatures, 2))
 
     assert nearest > 4 * SAME
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "once", "again"),
+    [
+        ("goldfish", None, "goldfish", "none of these"),
+        (None, "goldfish", "none of these", "goldfish"),
+    ],
+)
+def test_a_picture_cannot_be_an_example_and_none_of_these(
+    model, goldfish, tmp_path, first, second, once, again
+):
+    path = Path(shutil.copy(goldfish[0].path, tmp_path / "b.png"))
+    pictures = [LabelledImage(goldfish[0].path, first), LabelledImage(path, second)]
+
+    reading = read(model, [*pictures, *goldfish[1:]])
+
+    assert reading.pictures_read == 5
+    [error] = reading.refused
+    assert str(error) == (
+        f"“b.png” is the same picture as “{goldfish[0].name}”, once as “{once}” and once as "
+        f"“{again}”. It cannot show both: delete the wrong one."
+    )
+
+
+def test_a_copy_of_a_correction_counts_once(model, goldfish, tmp_path):
+    path = Path(shutil.copy(DATA / "snail" / "1.png", tmp_path / "b.png"))
+    corrections = [LabelledImage(p, None) for p in (DATA / "snail" / "1.png", path)]
+
+    reading = read(model, [*goldfish, *corrections])
+
+    assert int((~reading.features.is_example).sum()) == 1
+    assert [str(e) for e in reading.refused] == [
+        "“b.png” is the same picture as “1.png”. It counts once."
+    ]

@@ -1,9 +1,14 @@
 """Adapter files come back bit for bit, fit the article's module, and name what is wrong."""
 
+import json
+from dataclasses import asdict, replace
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from lora_demo import (
+    Adapter,
     AdapterFileError,
     AdapterSpec,
     Placement,
@@ -15,6 +20,7 @@ from lora_demo import (
     read_adapter_spec,
     save_adapter,
 )
+from lora_demo.checkpoints.files import METADATA_KEY
 from tests.support.hostile_adapters import with_spec
 from tests.support.plain import PlainLora
 
@@ -35,6 +41,27 @@ def test_every_format_round_trips_bit_for_bit(tmp_path, model, features, adapter
     assert torch.equal(loaded.logits(features), adapter.logits(features))
     assert loaded.spec.rank == 3
     assert read_adapter_spec(path) == (adapter.spec if suffix == ".safetensors" else None)
+
+
+def test_a_file_says_how_many_corrections_taught(tmp_path, adapter):
+    taught = replace(adapter.spec, corrections=3)
+    path = save_adapter(
+        Adapter(taught, adapter.model, list(adapter.loras)), tmp_path / "a.safetensors"
+    )
+
+    assert adapter.spec.corrections == 0
+    assert read_adapter_spec(path).corrections == 3
+
+
+def test_a_file_from_before_corrections_loads(tmp_path, model, features, adapter):
+    path = save_adapter(adapter, tmp_path / "lora.safetensors")
+    values = {k: v for k, v in asdict(adapter.spec).items() if k != "corrections"}
+    save_file(load_file(path), path, metadata={METADATA_KEY: json.dumps(values)})
+
+    loaded = load_adapter(path, model)
+
+    assert loaded.spec.corrections is None
+    assert torch.equal(loaded.logits(features), adapter.logits(features))
 
 
 def test_the_articles_module_loads_our_pth_and_we_load_its(tmp_path, model, features):

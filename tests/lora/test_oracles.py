@@ -2,6 +2,7 @@
 
 import copy
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lora_demo import AdapterSpec, Placement, TrainingSettings, fit
+from lora_demo.backbones.features import NONE_OF_THESE
 from lora_demo.lora.logistic import FIT_STRENGTH
 from tests.support.plain import BATCH_SIZE
 
@@ -82,3 +84,42 @@ def test_guarded_follows_the_gradient_that_autograd_finds(model, three_sets, cou
 
     assert [point.loss for point in ours.points] == pytest.approx(losses, rel=1e-4, abs=1e-5)
     torch.testing.assert_close(ours.adapter.lora.B[:, classes], b.detach(), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("goldfish", "snails", "corrections"), [(5, 0, 3), (1, 0, 1), (5, 1, 0), (2, 5, 5)]
+)
+def test_guarded_weighs_classes_the_same_and_corrections_as_much_as_all_of_them(
+    model, three_sets, goldfish, snails, corrections
+):
+    """Examples at half strength, corrections at full strength towards the base model's answer."""
+    rows = [*range(goldfish), *range(5, 5 + snails), *range(10, 10 + corrections)]
+    features = three_sets.pick(torch.tensor(rows))
+    labels = features.labels.masked_fill(torch.tensor(rows) >= 10, NONE_OF_THESE)
+    features, settings = replace(features, labels=labels), TrainingSettings(40, 0.1)
+    *_, ours = fit(model, features, AdapterSpec(model.name, Placement.GUARDED, 4), settings)
+
+    classes = labels[labels >= 0].unique()
+    b = torch.zeros(4, len(classes), requires_grad=True)
+    optimizer, losses = torch.optim.Adam([b], lr=settings.learning_rate), []
+    x = features.head_input @ ours.adapter.lora.A
+    parts = [features.pick(labels == label) for label in classes]
+    for _ in range(settings.epochs):
+        delta = torch.zeros_like(features.logits).index_add(1, classes, x @ b)
+        answers = features.logits + FIT_STRENGTH * delta
+        loss = torch.zeros(())
+        for label, part in zip(classes, parts, strict=True):
+            loss += F.cross_entropy(answers[labels == label], part.labels) / len(classes)
+        if corrections:
+            none = labels == NONE_OF_THESE
+            before, after = (
+                z[none].log_softmax(1) for z in (features.logits, features.logits + delta)
+            )
+            loss += (before.exp() * (before - after)).sum(1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+
+    assert [point.loss for point in ours.points] == pytest.approx(losses, rel=1e-3, abs=1e-4)
+    torch.testing.assert_close(ours.adapter.lora.B[:, classes], b.detach(), rtol=1e-2, atol=1e-2)

@@ -435,6 +435,10 @@ def test_too_few_or_too_many_pictures_are_refused(model, goldfish, spec, count):
         ({"rank": 0}, "rank is 0.*1 to 64"),
         ({"rank": 10**9}, "rank is 1000000000.*1 to 64"),
         ({"seed": -1}, "seed is -1"),
+        ({"corrections": -1}, "corrections is -1.*0 to 1,000"),
+        ({"corrections": 1001}, "corrections is 1001.*0 to 1,000"),
+        ({"corrections": True}, "corrections is True.*0 to 1,000"),
+        ({"corrections": 2.0}, "corrections is 2.0.*0 to 1,000"),
         (
             {"placement": "everywhere"},
             "placement is “everywhere”.*pixels, head, guarded, classifier",
