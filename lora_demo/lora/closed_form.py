@@ -25,11 +25,12 @@ class Guarded:
     What captures every picture is the direction that all features share. The head W (n, D) knows
     it: of the rows R of relu(W) at unit length, R'R is large in directions that many classes read.
     What captures pictures in the same style is what the style alone gives; corrections and the
-    bank, q, know that: each is one more row, of its weight. So, as a closed-form edit keeps old keys by their second
-    moment (ROME, Meng et al. 2022, section 3.1; CorDA, Yang et al. 2024, is a relative), A are the
-    leading left singular vectors of S' = (R'R + q'q + mean(diag R'R) I)^-1 x', as many as there are
-    different examples. All else happens in the space of the pictures z = (x, q): with P for that
-    inverse without q, S is x P - M q P, where M = x P q' (1 + q P q')^-1 (Woodbury).
+    bank, q, know that: each is one more row, of its weight. So, as a closed-form edit keeps old
+    keys by their second moment (ROME, Meng et al. 2022, section 3.1; CorDA, Yang et al. 2024, is a
+    relative), A are the leading left singular vectors of S' = (R'R + q'q + mean(diag R'R) I)^-1 x',
+    as many as there are different examples. All else happens in the space of the pictures z = (x,
+    q): with P for that inverse without q, S is x P - M q P, where M = x P q' (1 + q P q')^-1
+    (Woodbury).
     """
 
     solved: Tensor  # z P (Z, D)
