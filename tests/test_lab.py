@@ -18,7 +18,6 @@ from lora_demo import (
     sweep,
     variants,
 )
-from lora_demo.backbones.features import NONE_OF_THESE
 from lora_demo.lab import Result, to_csv
 from lora_demo.lora.evaluation import count_classes_broken
 from lora_demo.serving.tasks import read_unrelated
@@ -198,41 +197,3 @@ def test_the_table_has_a_point_and_a_line_for_each_result(results):
     assert view.count("<circle") == view.count("<tr><td>") == len(results)
     for number in range(len(results)):
         assert view.count(f'data-row="{number}"') == 2
-
-
-def test_the_lab_says_what_corrections_taught_and_how_many_hidden_ones_were_left_alone(
-    model, three_sets, spec
-):
-    labels = three_sets.labels.clone()
-    labels[5:] = NONE_OF_THESE
-    taught = replace(three_sets, labels=labels).pick(slice(8))  # five goldfish, three snails
-    rows = variants(spec, (Placement.GUARDED,), (2,), 3)
-
-    results = [step for step in sweep(model, taught, rows, []) if isinstance(step, Result)]
-
-    lines = list(csv.DictReader(to_csv(results).splitlines()))
-    assert [(r.adapter.spec.rank, r.adapter.spec.corrections) for r in results] == [
-        (2, 3),
-        (10, 0),
-        (10, 1),
-    ]
-    for row, result, line in zip(rows, results, lines, strict=True):
-        *_, held_back = leave_one_out(model, taught, row)
-        assert result.left_alone == held_back.left_alone
-        assert result.adapted == held_back.adapted
-        assert result.pictures == int(line["pictures"]) == 5
-        assert int(line["corrections"]) == result.left_alone.total == row.corrections
-        assert int(line["corrections_hidden"]) == row.corrections
-        assert int(line["corrections_left_alone"]) == result.left_alone.correct
-
-
-def test_of_one_picture_and_corrections_the_lab_hides_the_corrections(model, three_sets, spec):
-    labels = three_sets.labels.clone()
-    labels[1:] = NONE_OF_THESE
-    one = replace(three_sets, labels=labels).pick(torch.tensor([0, 5, 10, 6]))
-    *_, trained = fit(model, one, replace(spec, placement=Placement.HEAD))
-
-    *_, result = judge(model, one, trained, [])
-
-    assert (result.pictures, result.left_alone.total) == (1, 3)
-    assert str(result.base) == str(result.adapted) == "0 of 0"

@@ -1,5 +1,6 @@
 """Corrections, pictures of none of the taught classes, teach every recipe what to leave alone."""
 
+import csv
 import pickle
 from dataclasses import replace
 
@@ -16,13 +17,16 @@ from lora_demo import (
     Placement,
     TrainingSettings,
     fit,
+    judge,
     leave_one_out,
     read_examples,
+    sweep,
     train,
     variants,
 )
 from lora_demo.backbones.bank import style_features
 from lora_demo.backbones.features import NONE_OF_THESE
+from lora_demo.lab import Result, to_csv
 from lora_demo.lora.closed_form import CORRECTION_WEIGHT, STYLE_WEIGHT, Guarded
 from lora_demo.lora.logistic import TaughtLogits, train_columns
 from tests.conftest import DATA
@@ -373,6 +377,35 @@ def test_the_lab_varies_ranks_with_all_corrections_and_their_number_at_one_rank(
 
     found = [(each.placement, each.rank, each.corrections) for each in specs]
     assert found == [(placement, *row) for placement in placements for row in rows]
+
+
+def test_the_lab_says_how_many_taught_and_how_many_hidden_ones_were_left_alone(model, teach):
+    features, spec = teach(5, 0, 3), AdapterSpec(model.name, class_names=("goldfish",))
+    rows = variants(spec, (Placement.GUARDED,), (2,), 3)
+
+    results = [step for step in sweep(model, features, rows, []) if isinstance(step, Result)]
+
+    lines = list(csv.DictReader(to_csv(results).splitlines()))
+    found = [(result.adapter.spec.rank, result.adapter.spec.corrections) for result in results]
+    assert found == [(2, 3), (10, 0), (10, 1)]
+    for row, result, line in zip(rows, results, lines, strict=True):
+        *_, held_back = leave_one_out(model, features, row)
+        assert result.left_alone == held_back.left_alone
+        assert result.adapted == held_back.adapted
+        assert result.pictures == int(line["pictures"]) == 5
+        assert int(line["corrections"]) == result.left_alone.total == row.corrections
+        assert int(line["corrections_hidden"]) == row.corrections
+        assert int(line["corrections_left_alone"]) == result.left_alone.correct
+
+
+def test_of_one_picture_and_corrections_the_lab_hides_the_corrections(model, teach):
+    features, spec = teach(1, 0, 3), AdapterSpec(model.name, Placement.HEAD)
+    *_, progress = fit(model, features, spec)
+
+    *_, result = judge(model, features, progress, [])
+
+    assert (result.pictures, result.left_alone.total) == (1, 3)
+    assert str(result.base) == str(result.adapted) == "0 of 0"
 
 
 # Pictures of none of these
