@@ -14,6 +14,8 @@ from lora_demo.lora.fitting import FitProgress, fit
 from lora_demo.lora.recipes import Placement
 from lora_demo.lora.spec import CORRECTIONS, RANKS, AdapterSpec, Size, adapter_size
 
+NOTHING = Score(0, 0)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -24,11 +26,21 @@ class Result:
     size: Size
     seconds: float  # of the training, without the tests
     final_loss: float  # nats
-    base: Score  # of the hidden pictures; 0 of 0 if there was only one picture
-    adapted: Score
-    left_alone: Score  # of the hidden corrections
+    test: HeldBack | None  # None if nothing could be hidden
     pictures_broken: Broken  # of the unrelated pictures
     classes_broken: Broken | None  # of the prototypes; None if the recipe has none
+
+    @property
+    def base(self) -> Score:  # of the hidden pictures; 0 of 0 if there was only one picture
+        return self.test.base if self.test else NOTHING
+
+    @property
+    def adapted(self) -> Score:
+        return self.test.adapted if self.test else NOTHING
+
+    @property
+    def left_alone(self) -> Score:  # of the hidden corrections
+        return self.test.left_alone if self.test else NOTHING
 
 
 def judge(
@@ -39,11 +51,11 @@ def judge(
 ) -> Iterator[HeldBack | Result]:
     """Test fairly, which finds the strength, then count what broke; yield the result at last."""
     adapter = trained.adapter
-    base = adapted = left_alone = Score(0, 0)
-    for held_back in leave_one_out(model, features, trained.spec, trained.settings):
-        yield held_back
-        base, adapted, left_alone = held_back.base, held_back.adapted, held_back.left_alone
-        adapter = trained.adapter.at_strength(held_back.strength)
+    test = None
+    for test in leave_one_out(model, features, trained.spec, trained.settings):
+        yield test
+    if test:
+        adapter = adapter.at_strength(test.strength)
     pictures = int(features.is_example.sum())
     yield Result(
         adapter,
@@ -51,9 +63,7 @@ def judge(
         adapter_size(adapter.spec, model, pictures),
         trained.points[-1].seconds,
         trained.points[-1].loss,
-        base,
-        adapted,
-        left_alone,
+        test,
         count_broken(unrelated, adapter),
         count_classes_broken(model, adapter),
     )

@@ -48,7 +48,7 @@ def tell_the_story(browser: Browser, url: str) -> None:
         expect(page.get_by_text("A fair test")).to_be_visible(timeout=60_000)
         first = page.locator("#comparison .answers.lora li").first
         expect(first).to_contain_text("goldfish")  # of held_out/1.png
-        expect(page.locator("#broken .note")).to_contain_text("Changed their answer")
+        expect(page.locator("#broken .note")).to_contain_text("changed their answer")
         pictures_are_shown(page, "trial", 10)
 
 

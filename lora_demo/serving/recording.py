@@ -25,7 +25,7 @@ LOG = logging.getLogger("lora_demo")
 
 @dataclass(frozen=True)
 class Task:
-    """The pictures to learn from, and those that should not change."""
+    """The pictures to learn from, corrections among them, and those that should not change."""
 
     pictures: Sequence[LabelledImage]
     unrelated: Sequence[Path]

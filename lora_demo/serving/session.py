@@ -26,6 +26,16 @@ BYTES_A_LETTER = 2  # of what a value is written as; what Python takes for lists
 STEP_SECONDS = 5  # that a stopped job may still need
 
 
+@dataclass(frozen=True)
+class Repair:
+    """What a LoRA took for what it was taught, of the pictures that are to test the next one."""
+
+    words: tuple[str, ...]
+    corrections: int  # that had taught it
+    tested: frozenset[Path]
+    captured: frozenset[Path]
+
+
 @dataclass(eq=False)
 class Session:
     """All work of one visitor: `recording` writes into it, and the page is drawn from it."""
@@ -41,6 +51,10 @@ class Session:
     results: list[Result] = field(default_factory=list)
     lab: LabRun | None = None
     harm: bool = False  # the LoRA in use broke what another recipe would not
+    corrections: set[Path] = field(default_factory=set)  # they taught, so they test nothing
+    tested: frozenset[Path] = frozenset()  # pictures of other things, shown last
+    captured: tuple[Path, ...] = ()  # of these, those that the LoRA takes for what it was taught
+    repair: Repair | None = None  # the last one that was asked for
     page: dict = field(default_factory=dict)  # values by component, for after a reload
     set_aside: list = field(default_factory=list)  # pictures that may be brought back
     files: set[Path] = field(default_factory=set)  # of this visitor, on disk
@@ -115,6 +129,7 @@ class Session:
             lesson.drop()
         self.asked = self.begun = self.passed_over = self.adapter = self.lab = None
         self.results, self.page, self.set_aside, self.weight = [], {}, [], 0
+        self.corrections, self.tested, self.captured, self.repair = set(), frozenset(), (), None
 
     def empty(self, of_others: set[Path]) -> None:
         """Delete everything, in memory and on disk, except files that others have, too."""

@@ -49,11 +49,13 @@ def train_endpoint(
     seed: int = 0,
     strength: float | str = "auto",
     new_word: bool = False,
+    not_this: list[gr.FileData] | None = None,
 ) -> Iterator[tuple[dict, gr.FileData | None]]:
     """Teach `base_model` to call the pictures `class_name`.
 
     Epochs and learning rate are by default the placement's own; strength "auto" is 1, and for
-    "guarded" what leave-one-out finds. With `new_word` the class may be none of the 1,000. Streams
+    "guarded" what leave-one-out finds. With `new_word` the class may be none of the 1,000. Pictures
+    of something else, `not_this`, teach what is not to be called so. Streams
     pairs of a summary so far and None; the last pair has the adapter file, and in its summary the
     fair test and what broke.
     """
@@ -64,12 +66,13 @@ def train_endpoint(
         if not isinstance(class_name, str):
             raise LoraDemoError(f"class_name is {shorten(class_name)}. Give it as text.")
         label = to_word(class_name) if new_word else find_category(class_name, model.categories)
-        sent = pictures if isinstance(pictures, list) else [pictures]
+        sent = [(picture, label) for picture in _listed(pictures)]
+        sent += [(picture, None) for picture in _listed(not_this or [])]
         if len(sent) > limits.MAX_PICTURES:  # before each is looked at
             raise LoraDemoError(
                 f"There are {len(sent):,} pictures. At most {limits.MAX_PICTURES:,} fit."
             )
-        examples = [LabelledImage(_file(picture), label) for picture in sent]
+        examples = [LabelledImage(_file(picture), word) for picture, word in sent]
         chosen: Any = placement  # `AdapterSpec` checks both
         asked: Any = None if strength == "auto" else strength
         spec = AdapterSpec(base_model, chosen, rank, seed, (label,), asked)
@@ -111,6 +114,10 @@ def compare_endpoint(
             Session(), compare_picture, _file(picture), model.name, loaded, strength
         )
     return {"base": answers(comparison.before), "adapted": answers(comparison.after)}
+
+
+def _listed(sent: object) -> list:
+    return sent if isinstance(sent, list) else [sent]
 
 
 def _file(sent: object) -> Path:

@@ -29,7 +29,7 @@ def build_app() -> gr.Blocks:
     with Page(title="Teach a frozen network", delete_cache=(600, limits.KEEP_SECONDS)) as demo:
         demo.space_id = None  # else, on a Space, Gradio's header asks other hosts for its fonts
         visitor = gr.State(Session())
-        alone = build_gallery("alone", "Pictures it should leave alone")
+        alone = build_gallery("alone", "None of these: pictures of other things")
         gr.HTML(INTRODUCTION)
         greeting, secret = build_welcome()
         network = build_network()
@@ -40,7 +40,7 @@ def build_app() -> gr.Blocks:
                 training = build_training(visitor, network.in_use, pictures, alone)
         settings = training.settings
         comparison = build_comparison(visitor, network.in_use)
-        forgetting = build_forgetting(visitor, comparison.strength, alone, pictures, settings)
+        forgetting = build_forgetting(visitor, comparison, alone, pictures, settings)
         lab = build_lab(visitor, network.in_use, pictures, alone, settings)
         download = build_download(visitor, network.in_use)
         for set_name, button in pictures.sets.items():
@@ -53,13 +53,15 @@ def build_app() -> gr.Blocks:
             if component is not pictures.gallery:  # which is kept by step 1 itself
                 keep_after(component.change, visitor, component)
         of_the_subject = training.view, forgetting.offer_view
-        for part in (pictures.gallery, pictures.class_name):
+        for part in (pictures.gallery, pictures.class_name, alone):
             draw_on(part.change, *of_the_subject)
         for load in pictures.loads:
             keep_after(load.then, visitor, pictures.gallery)
             draw_after(load, *of_the_subject)
-        for tray in (comparison.tray, forgetting.tray):
-            keep_after(tray.arrived.then, visitor, tray.gallery)
+        for load in forgetting.loads:
+            keep_after(load.then, visitor, alone)
+            draw_after(load, training.view)
+        keep_after(comparison.tray.arrived.then, visitor, comparison.tray.gallery)
         back = welcome_back(demo, visitor, greeting, secret, kept, jobs)
         network.find_after(back, visitor)
         draw_after(training.ended, training.view, comparison.view)
@@ -71,7 +73,8 @@ def build_app() -> gr.Blocks:
             draw_after(event, *of_the_lora)
         sets = [button.click for button in (*pictures.sets.values(), pictures.everything)]
         leave_after([greeting], [*sets, lab.start.click])
-        leave_after([greeting, lab.told, download.told, forgetting.offer], [training.start.click])
+        told = [greeting, lab.told, download.told, *forgetting.offers]
+        leave_after(told, [training.start.click])
         leave_after([greeting, lab.told], [download.load.upload])
         leave_after([greeting, download.told], [lab.table.click])
         publish_api()

@@ -1,6 +1,6 @@
 """Our own pictures: to learn from, to try, and those that a lesson is not to touch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -8,12 +8,15 @@ from gradio.media import get_image  # photos that come with Gradio
 
 from lora_demo import (
     CATEGORIES,
+    LabelledImage,
     class_folders,
     find_category,
     picture_files,
     read_class_folder,
     read_class_folders,
 )
+from lora_demo.serving.recording import Task
+from lora_demo.serving.session import Session
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.uploads import Items, hand_out, to_word, uploaded
 
@@ -29,7 +32,6 @@ SHOWN = {
 }
 PHOTOS = {get_image(name): word for name, word in SHOWN.items()}
 OF_OTHER_THINGS = "photos of other things"
-OTHER_SETS = "pictures of our other sets"
 OF_THE_VISITOR = "pictures of yours"
 
 
@@ -59,14 +61,46 @@ def sample_words() -> dict[str, str | None]:
     return dict(read_all_sets()[0])
 
 
-def unrelated_paths(taught: Sequence[str], own: Items | None = None) -> dict[str, list[Path]]:
-    """List them by group. Raises `LoraDemoError` if one of the visitor's was not uploaded."""
+def unrelated_paths(
+    taught: Sequence[str], own: Items | None = None, corrections: Container[Path] = ()
+) -> dict[str, list[Path]]:
+    """List by group what a lesson is not to touch; what taught is left out, as it tests nothing.
+
+    Raises `LoraDemoError` if one of the visitor's own was not uploaded.
+    """
     others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in taught]
-    return {
+    groups = {
         OF_OTHER_THINGS: [Path(path) for path in PHOTOS],
-        OTHER_SETS: [path for folder in others for path in picture_files(folder)],
+        **{drawings_of(folder.name): _drawings(folder) for folder in others},
         OF_THE_VISITOR: [uploaded(path) for path, _ in own or ()],
     }
+    return {name: [p for p in paths if p not in corrections] for name, paths in groups.items()}
+
+
+def drawings_of(set_name: str) -> str:
+    return f"our drawings of a {set_name}"
+
+
+def _drawings(folder: Path) -> list[Path]:
+    """All of a set, where the page may fetch them: they may become corrections."""
+    files = [*picture_files(folder), *sorted((folder / "held_out").glob("[!.]*"))]
+    return [Path(hand_out(path)).resolve() for path in files]
+
+
+def build_task(
+    session: Session,
+    pictures: list[LabelledImage],
+    words: Sequence[str],
+    alone: Items | None,
+) -> Task:
+    """Make a task of labelled pictures and of those that show none of these, which teach, too.
+
+    Raises `LoraDemoError` if one of these was not uploaded.
+    """
+    corrections = [LabelledImage(uploaded(path), None) for path, _ in alone or ()]
+    session.corrections.update(picture.path for picture in corrections)
+    unrelated = flatten(unrelated_paths(words, corrections=session.corrections))
+    return Task([*pictures, *corrections], unrelated)
 
 
 def flatten(groups: dict[str, list[Path]]) -> list[Path]:

@@ -79,10 +79,11 @@ def words_shown(items: Items | None, class_name: str | None) -> list[str | None]
     return [meant[name] if name else None for name in names]
 
 
-def subject_of(items: Items | None, class_name: str | None) -> tuple:
-    """Pair each picture with its word: what a lesson is about."""
-    paths = [path for path, _ in items or ()]
-    return tuple(zip(paths, words_shown(items, class_name), strict=True))
+def subject_of(items: Items | None, class_name: str | None, alone: Items | None) -> tuple:
+    """Pair each picture with its word, or with None: what a lesson is about."""
+    words = words_shown(items, class_name)
+    shown = [(path, word) for (path, _), word in zip(items or (), words, strict=True)]
+    return *shown, *((path, None) for path, _ in alone or ())
 
 
 def taught_words(pictures: Iterable[LabelledImage]) -> tuple[str, ...]:

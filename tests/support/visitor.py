@@ -6,6 +6,7 @@ from tests.conftest import DATA
 
 DRAWINGS = [str(path) for path in sorted((DATA / "goldfish").glob("*.png"))]
 HELD_OUT = str(DATA / "goldfish" / "held_out" / "2.png")
+HELD_OUT_SNAIL = str(DATA / "snail" / "held_out" / "1.png")
 SECRET = "sessionStorage.getItem('lora-demo')"
 
 
@@ -18,7 +19,7 @@ def thumbnails(page: Page, gallery: str):
 
 
 def leave_alone(page: Page, files: list[str]) -> None:
-    page.get_by_role("button", name="Pictures it should leave alone").click()
+    page.get_by_role("button", name="None of these: pictures").click()
     drop(page, "alone", files)
 
 

@@ -78,7 +78,14 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
         "rank": 4,
         "seed": 3,
         "strength": 1.0,
-        "leave_one_out": {"base": 0, "adapted": held_back.adapted.correct, "total": 5},
+        "corrections": 0,
+        "leave_one_out": {
+            "base": 0,
+            "adapted": held_back.adapted.correct,
+            "total": 5,
+            "left_alone": 0,
+            "others": 0,
+        },
         "before_you": None,
     }
     others = flatten(unrelated_paths(["goldfish"]))
@@ -86,11 +93,11 @@ def test_train_streams_progress_and_ends_with_an_adapter(client, pictures, model
     assert broken == {
         "changed": result.pictures_broken.changed,
         "captured": result.pictures_broken.captured,
-        "total": 15,
+        "total": 25,
         "classes_changed": result.classes_broken.changed,
     }
     assert broken["changed"] >= 3
-    assert read_adapter_spec(file) == replace(spec, strength=1.0)
+    assert read_adapter_spec(file) == replace(spec, strength=1.0, corrections=0)
     assert load_adapter(file, model).lora.A.equal(here.adapter.lora.A)
 
 
@@ -120,6 +127,17 @@ def test_guarded_finds_its_strength_and_keeps_it_in_the_file(client, pictures):
     assert own == same
 
 
+def test_pictures_of_other_things_teach_what_not_to_call_so(client, pictures):
+    snails = [handle_file(str(path)) for path in sorted((DATA / "snail").glob("*.png"))[:3]]
+    summary, file = run(
+        client.submit(pictures, "goldfish", placement="guarded", not_this=snails, api_name="/train")
+    )[-1]
+
+    assert (summary["pictures_read"], summary["corrections"]) == (8, 3)
+    assert summary["leave_one_out"]["others"] == 3
+    assert read_adapter_spec(file).corrections == 3
+
+
 def test_a_new_word_is_taught_when_it_is_asked_for(client, pictures):
     summary, file = run(
         client.submit(pictures, "my mug", placement="guarded", new_word=True, api_name="/train")
@@ -135,8 +153,8 @@ def test_one_picture_has_no_fair_test_but_all_else(client, pictures):
         client.submit(pictures[:1], "goldfish", placement="guarded", api_name="/train")
     )[-1]
 
-    assert summary["leave_one_out"] == {"base": 0, "adapted": 0, "total": 0}
-    assert summary["broken"]["total"] == 15
+    assert set(summary["leave_one_out"].values()) == {0}
+    assert summary["broken"]["total"] == 25
     assert summary["strength"] == 1.5
 
 

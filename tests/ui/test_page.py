@@ -14,6 +14,7 @@ from lora_demo.backbones import weights as weights_room
 from tests.support.visitor import (
     DRAWINGS,
     HELD_OUT,
+    HELD_OUT_SNAIL,
     begin_long_training,
     choose_class,
     drop,
@@ -21,6 +22,7 @@ from tests.support.visitor import (
     leave_alone,
     load_goldfish_for,
     set_number,
+    teach,
     thumbnails,
     train,
     use_settings,
@@ -52,7 +54,7 @@ def test_strength_zero_gives_the_base_answers_without_training_again(page):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
-    expect(page.locator("#broken")).to_contain_text("Changed their answer")  # drawn with the dial
+    expect(page.locator("#broken")).to_contain_text("changed their answer")  # drawn with the dial
     frozen = page.locator("#comparison .answers.frozen ol")
     expect(page.locator("#comparison .change")).to_be_visible()
 
@@ -78,7 +80,7 @@ def test_a_training_that_runs_away_says_so_and_leaves_the_lora_before_it(page):
     page.get_by_role("button", name="Goldfish", exact=True).click()
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
-    expect(page.locator("#broken")).to_contain_text("Changed their answer")  # drawn with the rest
+    expect(page.locator("#broken")).to_contain_text("changed their answer")  # drawn with the rest
     before = page.locator("#comparison .answers.lora ol").inner_text()
 
     page.get_by_role("button", name="All of them").click()
@@ -337,7 +339,7 @@ def test_one_click_trains_with_the_recipe_that_would_not_have_broken_it(page):
     load_goldfish_for(page, "Plain LoRA on the last layer")
     train(page)
     broken, rows = page.locator("#broken"), page.locator("#results tbody tr")
-    expect(broken).to_contain_text("It learned, and it broke something else", timeout=20_000)
+    expect(broken).to_contain_text("and it broke something that it knew", timeout=20_000)
     expect(broken).to_contain_text(re.compile(r"1,000 kinds .* knew, [1-9]\d+ changed"))
     expect(broken.locator(".changed li").first).to_contain_text("→ goldfish")
     expect(rows).to_have_count(1)
@@ -348,7 +350,7 @@ def test_one_click_trains_with_the_recipe_that_would_not_have_broken_it(page):
     expect(rows.nth(0)).to_contain_text("Last layer")
     expect(rows.nth(1)).to_contain_text("Keep old knowledge")
     expect(broken).to_contain_text("1,000 kinds of things that the network knew, 0 changed")
-    expect(broken).to_contain_text("0 of 5 photos")
+    expect(broken).to_contain_text("Photos of other things: 0 of 5")
     expect(page.locator("#safe")).to_be_hidden()
 
 
@@ -357,27 +359,49 @@ def test_the_dial_goes_to_the_strength_that_was_found_and_can_be_moved(page):
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
     expect(page.get_by_text("A fair test")).to_be_visible()
-    expect(page.get_by_text("It is found, not chosen")).to_be_visible()
+    expect(page.get_by_text("Its strength is found, not chosen")).to_be_visible()
     found = float(page.locator("#strength input[type=number]").input_value())
     assert 0.5 <= found <= 2
     assert found != 1
-    expect(page.locator("#broken")).to_contain_text("of 10 pictures of our other sets")
+    expect(page.locator("#broken")).to_contain_text(re.compile("of a snail: .* of 10 also"))
 
     set_number(page, "strength", "0")
 
-    expect(page.locator("#broken")).to_contain_text("Nothing broken here", timeout=10_000)
+    expect(page.locator("#broken")).to_contain_text("Nothing is broken", timeout=10_000)
 
 
-def test_the_visitors_own_pictures_are_watched_too(page, tmp_path):
+def test_pictures_of_other_things_are_asked_first_and_teach_with_the_next_training(page, tmp_path):
     (tmp_path / "note.jpg").write_text("not a picture")
-    leave_alone(page, [HELD_OUT, str(tmp_path / "note.jpg")])
+    teach(page, "Goldfish")
+    leave_alone(page, [HELD_OUT_SNAIL, str(tmp_path / "note.jpg")])
     expect(page.get_by_text("“note.jpg” is not a picture")).to_be_visible()
     expect(thumbnails(page, "alone")).to_have_count(1)
-    page.get_by_role("button", name="Goldfish", exact=True).click()
-    expect(thumbnails(page, "pictures")).to_have_count(5)
+    expect(page.locator("#broken")).to_contain_text("Pictures of yours: ", timeout=20_000)
+    expect(page.locator("#lesson-status")).to_contain_text("and 1 of other things. Press Train.")
+
     train(page)
 
-    expect(page.locator("#broken")).to_contain_text("of 1 pictures of yours", timeout=20_000)
+    expect(page.locator("#tested")).to_contain_text(re.compile("left [01] of 1 hidden ones alone"))
+    expect(page.locator("#broken")).not_to_contain_text("Pictures of yours")
+
+
+def test_one_click_puts_right_what_was_taken_for_a_goldfish(page):
+    teach(page, "Goldfish")
+    broken, dial = page.locator("#broken"), page.locator("#dial")
+    expect(broken).to_contain_text("But it calls other things so, too.")
+    expect(dial).to_contain_text(re.compile("recognises [345] of 5 hidden .* takes \\d+ of 20"))
+
+    page.locator("#put-right").click()
+
+    told = re.compile(r"Put right. Of (\d+) pictures .* now calls (\d+) “goldfish”; before, (\d+)")
+    expect(broken).to_contain_text(told, timeout=30_000)
+    total, now, before = map(int, told.search(broken.inner_text()).groups())
+    assert total >= 12
+    assert before >= 4
+    assert now <= total * 2 / 10
+    expect(dial).to_contain_text(f"takes {now} of {total} pictures of other things")
+    page.get_by_role("button", name="None of these: pictures").click()
+    expect(thumbnails(page, "alone")).to_have_count(20 - total)
 
 
 def test_the_lab_fills_a_table_that_gives_loras_back_and_can_be_stopped(page):

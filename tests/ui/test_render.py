@@ -14,6 +14,8 @@ from lora_demo import (
     Prediction,
     ReadingProgress,
     TrainingSettings,
+    fit,
+    judge,
     new_adapter,
 )
 from lora_demo.lora.cross_validation import Score
@@ -34,7 +36,7 @@ from lora_demo.ui.render.notes import (
     ready_note,
 )
 from lora_demo.ui.render.results import held_back_note, strength_note
-from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
+from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, PHOTOS, drawings_of
 from tests.conftest import DATA
 
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -85,40 +87,52 @@ def test_the_end_is_told_in_words(trained):
     assert "Nothing was learned this time" in end_note(READING, None)
 
 
-def test_the_fair_test_is_told_as_counts():
-    good = held_back_note(Score(0, 5), Score(4, 5))
+def test_the_fair_test_is_told_as_counts(model, features):
+    spec = AdapterSpec(model.name, Placement.GUARDED)
+    *_, fitted = fit(model, features, spec, TrainingSettings(1))
+    *_, held_back, result = judge(model, features, fitted, [])
+
+    def tested(right: int, total: int = 5, **more: Score) -> str:
+        test = replace(held_back, adapted=Score(right, total), **more)
+        return held_back_note(replace(result, test=test))
+
+    good = tested(4)
     assert "recognised <b>4 of 5</b> hidden pictures; the network alone 0 of 5" in good
     assert "Mostly it learned the thing" in good
-    assert "these pictures, not the thing: add more" in held_back_note(Score(0, 5), Score(1, 5))
-    assert "With one picture it cannot be made" in held_back_note(Score(0, 0), Score(0, 0))
+    assert "these pictures, not the thing: add more" in tested(1)
+    assert "With one picture it cannot be made" in held_back_note(replace(result, test=None))
+    alone = tested(0, 0, left_alone=Score(2, 3))  # one example, three of other things
+    assert "it left <b>2 of 3</b> hidden ones alone" in alone
+    assert "of other things" not in good
 
 
 def test_what_broke_is_told_by_group_with_before_and_after():
-    whole = {"photos of other things": Broken((), 0, 4), OTHER_SETS: Broken((), 0, 10)}
-    report = render_forgetting(ForgettingReport(whole, Broken((), 0, 1000), {}), {}, guarded=True)
-    assert "Nothing broken here" in report
-    assert (
-        "<b>0 of 4</b> photos of other things, <b>0 of 10</b> pictures of our other sets" in report
-    )
+    words, snails = ["goldfish"], drawings_of("snail")
+    whole = {snails: Broken((), 0, 10), OF_THE_VISITOR: Broken((), 0, 3)}
+    damage = ForgettingReport(whole, Broken((), 0, 1000), {})
+    report = render_forgetting(damage, {}, words, guarded=True)
+    assert "Nothing is broken, and nothing else is called so" in report
+    assert "Our drawings of a snail: <b>0 of 10</b> also called “goldfish”." in report
+    assert "Pictures of yours: <b>0 of 3</b> also called “goldfish”." in report
     assert "Of the 1,000 kinds of things that the network knew, <b>0</b> changed" in report
 
     path = str(DATA / "snail" / "1.png")
-    harmed = whole | {OTHER_SETS: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
-    report = render_forgetting(
-        ForgettingReport(harmed, None, {}), {OTHER_SETS: [path]}, guarded=True
-    )
-    assert "Nothing that it knew is broken, but other answers changed" in report
+    harmed = whole | {snails: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
+    damage, paths = ForgettingReport(harmed, None, {}), {snails: [path]}
+    report = render_forgetting(damage, paths, words, guarded=True)
+    assert "Nothing that it knew is broken. But it calls other things so, too." in report
+    assert "Our drawings of a snail: <b>1 of 10</b> also called" in report
     assert f'{SAFE}</b> → <b class="lora">goldfish' in report
-    assert "it learned “a drawing” more than the thing that is drawn" in report
+    assert "Show it some of these as “none of these”" in report
     assert "kinds of things" not in report
 
 
 @pytest.mark.parametrize(
     ("before", "after", "title", "told"),
     [
-        ("lion", None, "Nothing broken here", "lion</b>: right, before and now"),
-        ("lion", "cup", "and it broke something else", "cup</b>: right before, now broken"),
-        ("chow", None, "Nothing broken here", "chow</b>: wrong from the start"),
+        ("lion", None, "Nothing is broken", "lion</b>: right, before and now"),
+        ("lion", "cup", "and it broke something that it knew", "cup</b>: right before, now broken"),
+        ("chow", None, "Nothing is broken", "chow</b>: wrong from the start"),
         ("chow", "cup", "is broken, but other", "cup</b>: changed, but wrong from the start"),
     ],
 )
@@ -128,12 +142,12 @@ def test_a_photo_can_break_only_where_it_was_right(before, after, title, told):
     groups = {OF_OTHER_THINGS: Broken(changes, 0, 1)}
     damage = ForgettingReport(groups, None, {OF_OTHER_THINGS: {0: before}})
 
-    report = render_forgetting(damage, {OF_OTHER_THINGS: [lion]}, guarded=True)
+    report = render_forgetting(damage, {OF_OTHER_THINGS: [lion]}, ["goldfish"], guarded=True)
 
     assert title in report
     assert told in report
     known = int(before == "lion")
-    assert f"named <b>{known}</b> of the photos rightly" in report
+    assert f"named <b>{known}</b> of them rightly" in report
     assert f"<b>{int(bool(known and after))}</b> of these broke" in report
 
 
@@ -143,21 +157,23 @@ def test_of_a_visitors_picture_the_report_keeps_nothing(tmp_path):
     reports = set()
     for color in ("red", "blue"):
         Image.new("RGB", (9, 9), color).save(path)
-        reports.add(
-            render_forgetting(
-                ForgettingReport(groups, None, {}), {OF_THE_VISITOR: [path]}, guarded=True
-            )
-        )
+        damage = ForgettingReport(groups, None, {})
+        reports.add(render_forgetting(damage, {OF_THE_VISITOR: [path]}, ["goldfish"], guarded=True))
 
     assert len(reports) == 2
 
 
 def test_the_strength_is_explained(model):
     guarded = new_adapter(AdapterSpec(model.name, Placement.GUARDED, strength=1.27), model)
-    assert "own strength is 1.27. It is found, not chosen" in strength_note(guarded)
-    plain = strength_note(new_adapter(AdapterSpec(model.name), model))
-    assert "own strength is 1.00." in plain
+    told = strength_note(guarded, 0.5, Score(4, 5), Score(2, 10))
+    assert "automatic: 1.27" in told
+    assert "left:63.5%" in told  # of the way from 0 to 2
+    assert "Its strength is found, not chosen" in told
+    assert "At <b>0.50</b> it recognises 4 of 5 hidden pictures and takes 2 of 10 pictures" in told
+    plain = strength_note(new_adapter(AdapterSpec(model.name), model), 1.0)
+    assert "automatic: 1.00" in plain
     assert "found" not in plain
+    assert "it recognises" not in plain
 
 
 def test_a_new_word_is_announced_with_the_words_that_are_alike():

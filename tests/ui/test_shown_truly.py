@@ -26,11 +26,12 @@ from lora_demo.serving.tasks import ForgettingReport
 from lora_demo.ui.render.forgetting import render_forgetting
 from lora_demo.ui.render.summaries import judgement
 from lora_demo.ui.render.table import results_view
-from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
+from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, PHOTOS, drawings_of
 from lora_demo.ui.steps import comparison as comparison_step
 from tests.conftest import DATA
 
 SNAILS = sorted((DATA / "snail").glob("*.png"))
+OF_SNAILS, WORDS = drawings_of("snail"), ["goldfish", "snail"]
 
 
 @pytest.fixture(scope="module")
@@ -64,11 +65,12 @@ def which(picture: Image.Image, paths: list[Path]) -> Path:
     return nearest
 
 
-@pytest.mark.parametrize("group", [OTHER_SETS, OF_THE_VISITOR])
+@pytest.mark.parametrize("group", [OF_SNAILS, OF_THE_VISITOR])
 def test_a_changed_answer_stands_beside_its_own_picture(group):
     broken = Broken((Changed(1, "sock", "goldfish"), Changed(4, "cup", "snail")), 1, 5)
 
-    report = render_forgetting(ForgettingReport({group: broken}, None, {}), {group: SNAILS}, True)
+    damage = ForgettingReport({group: broken}, None, {})
+    report = render_forgetting(damage, {group: SNAILS}, WORDS, True)
 
     [first, second] = shown(report)
     assert (which(first[0], SNAILS), first[1]) == (SNAILS[1], "sock → goldfish")
@@ -81,7 +83,7 @@ def test_each_photo_stands_beside_what_it_is_called():
     broken = Broken((Changed(2, "kind 2", "goldfish"),), 1, len(photos))
     report = ForgettingReport({OF_OTHER_THINGS: broken}, None, {OF_OTHER_THINGS: called})
 
-    found = shown(render_forgetting(report, {OF_OTHER_THINGS: photos}, True))
+    found = shown(render_forgetting(report, {OF_OTHER_THINGS: photos}, WORDS, True))
 
     assert found[0][1].startswith("kind 2 → goldfish")  # what changed comes first
     assert {which(picture, photos): words.split(":")[0].strip() for picture, words in found} == {
@@ -93,13 +95,13 @@ def test_each_photo_stands_beside_what_it_is_called():
 @pytest.mark.parametrize("count", [1, 300])
 def test_kinds_that_changed_are_never_called_nothing_broken(count):
     classes = Broken(tuple(Changed(i, "sock", "goldfish") for i in range(count)), count, 1000)
-    whole = {OTHER_SETS: Broken((), 0, 10)}
+    whole = {OF_SNAILS: Broken((), 0, 10)}
     damage = ForgettingReport(whole, classes, {})
 
-    report = render_forgetting(damage, {OTHER_SETS: SNAILS}, guarded=False)
+    report = render_forgetting(damage, {OF_SNAILS: SNAILS}, WORDS, guarded=False)
 
     assert not damage.is_none
-    assert "It learned, and it broke something else." in report
+    assert "It learned, and it broke something that it knew." in report
     assert f"<b>{count}</b> changed" in report
     assert "Nothing broken" not in report
     assert 'class="note note-warn"' in report
@@ -109,14 +111,13 @@ def test_the_summary_tells_changed_from_captured(result):
     three = tuple(Changed(i, "sock", "goldfish") for i in range(3))
     told = replace(
         result,
-        base=Score(1, 5),
-        adapted=Score(4, 5),
+        test=replace(result.test, base=Score(1, 5), adapted=Score(4, 5), left_alone=Score(2, 3)),
         pictures_broken=Broken(three, 2, 15),
         classes_broken=Broken(three[:1], 0, 1000),
     )
 
     assert judgement(told) == {
-        "leave_one_out": {"base": 1, "adapted": 4, "total": 5},
+        "leave_one_out": {"base": 1, "adapted": 4, "total": 5, "left_alone": 2, "others": 3},
         "broken": {"changed": 3, "captured": 2, "total": 15, "classes_changed": 1},
     }
 
@@ -124,7 +125,8 @@ def test_the_summary_tells_changed_from_captured(result):
 def test_in_the_plot_of_results_learned_is_up_and_broken_is_right(result):
     def trained(learned: int, broken: int) -> Result:
         changes = tuple(Changed(i, "sock", "goldfish") for i in range(broken))
-        return replace(result, adapted=Score(learned, 5), pictures_broken=Broken(changes, 0, 15))
+        test = replace(result.test, adapted=Score(learned, 5))
+        return replace(result, test=test, pictures_broken=Broken(changes, 0, 15))
 
     page = results_view([trained(5, 0), trained(0, 15), trained(3, 5)])
 

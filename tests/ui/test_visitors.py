@@ -33,15 +33,15 @@ def test_a_reload_brings_everything_back(window):
     parts = ("#loss figcaption", "#tested .note", "#results tbody")
     parts += ("#comparison .compare", "#broken .note")  # less Gradio's marks of what is under way
     before = {part: page.locator(part).first.inner_text() for part in parts}
-    assert "of 1 pictures of yours" in before["#broken .note"]
+    assert "it left" in before["#tested .note"]
 
     page.reload()
 
     expect(page.get_by_text("Welcome back.")).to_be_visible()
     expect(page.get_by_text("What you had started")).to_have_count(0)  # its end was seen
-    expect(page.get_by_text("Done! 150 rounds with 5 pictures")).to_be_visible()
+    expect(page.get_by_text("150 rounds with 5 pictures and 1 of other things")).to_be_visible()
     expect(thumbnails(page, "pictures")).to_have_count(5)
-    page.get_by_role("button", name="Pictures it should leave alone").click()
+    page.get_by_role("button", name="None of these: pictures").click()
     expect(thumbnails(page, "alone")).to_have_count(1)
     expect(page.locator("#class-name input")).to_have_value("snail")
     page.get_by_text("More settings").click()

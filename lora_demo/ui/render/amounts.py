@@ -15,6 +15,12 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
+def either(words: Sequence[str]) -> str:
+    """Name the taught words in a sentence; a plain file does not say them."""
+    named = [f"“{word}”" for word in words[:LISTED]] + ["another one"] * (len(words) > LISTED)
+    return " or ".join(named) or "what it was taught"
+
+
 def file_size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 

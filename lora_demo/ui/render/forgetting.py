@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lora_demo import open_image
 from lora_demo.ui.render.templates import render
-from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, OTHER_SETS, PHOTOS
+from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, PHOTOS
 
 if TYPE_CHECKING:
     from lora_demo import Broken, Changed
@@ -21,31 +22,54 @@ MAX_SHOWN = 24  # changed pictures
 THUMB_PX = 96
 
 
-def render_forgetting(damage: ForgettingReport, paths: dict[str, list[Path]], guarded: bool) -> str:
+@dataclass(frozen=True)
+class Repaired:
+    """Pictures of other things that LoRA takes for what it was taught, before and after."""
+
+    before: int
+    now: int
+    total: int
+
+
+def render_forgetting(
+    damage: ForgettingReport,
+    paths: dict[str, list[Path]],
+    words: Sequence[str],
+    guarded: bool,
+    repaired: Repaired | None = None,
+) -> str:
     """Say what LoRA did to pictures, by group, and to kinds that it was not to touch.
 
-    Only an answer that was right before can break; every other one can only change.
+    Only an answer that was right before can break; a look-alike is “also called” a taught word.
     """
-    groups = {name: broken for name, broken in damage.groups.items() if broken.total}
+    alike = {
+        name: broken
+        for name, broken in damage.groups.items()
+        if broken.total and name != OF_OTHER_THINGS
+    }
     photos = _photos(damage, paths)
-    changed_groups = [name for name, broken in groups.items() if broken.changed]
     return render(
         "forgetting",
         damage=damage,
-        groups=groups,
-        title=_title(damage, photos),
-        advice=_advice(changed_groups, guarded),
-        changes=_changes(groups, paths),
+        alike=alike,
+        words=words,
+        title=_title(damage, photos, alike),
+        advice=_advice(damage, alike, guarded),
+        changes=_changes(alike, paths),
         photos=photos,
+        of_photos=OF_OTHER_THINGS,
+        repaired=repaired,
     )
 
 
-def _title(damage: ForgettingReport, photos: list[_Photo]) -> str:
+def _title(damage: ForgettingReport, photos: list[_Photo], alike: dict[str, Broken]) -> str:
     classes_broke = damage.classes and damage.classes.changed
     if classes_broke or any(photo.is_broken for photo in photos):
-        return "It learned, and it broke something else."
+        return "It learned, and it broke something that it knew."
     if damage.is_none:
-        return "Nothing broken here."
+        return "Nothing is broken, and nothing else is called so."
+    if any(broken.captured for broken in alike.values()):
+        return "Nothing that it knew is broken. But it calls other things so, too."
     return "Nothing that it knew is broken, but other answers changed."
 
 
@@ -83,17 +107,16 @@ def _photos(damage: ForgettingReport, paths: dict[str, list[Path]]) -> list[_Pho
     return sorted(photos, key=lambda photo: (photo.before == photo.after, photo.path))
 
 
-def _advice(spoiled: list[str], guarded: bool) -> list[str]:
-    """Say what to do about the groups in which answers changed."""
+def _advice(damage: ForgettingReport, alike: dict[str, Broken], guarded: bool) -> list[str]:
+    """Say what to do about answers that changed."""
     lines = []
-    if spoiled == [OTHER_SETS] and guarded:
+    if any(broken.captured for broken in alike.values()):
         lines.append(
-            "Photos are safe. But it learned “a drawing” more than the thing that is drawn. Teach "
-            "other drawings in the same go (“All of them” in step 1), and it has to tell them "
-            "apart; or turn the strength down in step 4."
+            "What is drawn in the same style looks alike to it. Show it some of these as “none of "
+            "these”, and it learns the difference."
         )
-    elif spoiled and guarded:
-        lines.append("Turn the strength down in step 4, or add more pictures, and less will break.")
+    elif guarded and not damage.is_none:
+        lines.append("Be more careful in step 4, or add more pictures, and less will change.")
     lines.append(
         "A few pictures can show that something broke. They cannot prove that nothing did: add "
         "your own below."
@@ -101,17 +124,9 @@ def _advice(spoiled: list[str], guarded: bool) -> list[str]:
     return lines
 
 
-def _changes(groups: dict[str, Broken], paths: dict[str, list[Path]]) -> list[tuple[str, Changed]]:
-    """Return thumbnail and change of each picture with a new answer, except the photos.
-
-    All photos are listed anyway.
-    """
-    changes = [
-        (name, change)
-        for name, broken in groups.items()
-        for change in broken.changes
-        if name != OF_OTHER_THINGS
-    ]
+def _changes(alike: dict[str, Broken], paths: dict[str, list[Path]]) -> list[tuple[str, Changed]]:
+    """Return thumbnail and change of each picture with a new answer."""
+    changes = [(name, change) for name, broken in alike.items() for change in broken.changes]
     return [(_shown(name, paths[name][c.index]), c) for name, c in changes[:MAX_SHOWN]]
 
 

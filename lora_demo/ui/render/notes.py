@@ -59,18 +59,23 @@ def _progress_note(text: str, share: float, seconds_left: float | None) -> str:
 
 
 def ready_note(
-    pictures: int, words: Sequence[str] = (), new: Sequence[str] = (), near: Sequence[str] = ()
+    pictures: int,
+    words: Sequence[str] = (),
+    new: Sequence[str] = (),
+    near: Sequence[str] = (),
+    others: int = 0,
 ) -> str:
     """Tell what to do next, before a training.
 
     `words` are what the pictures show, or none if that is unknown for some of them. `new` are those
     that the network does not know, and `near` the known ones that are spelled like the first.
+    `others` are pictures of none of these.
     """
     if not pictures:
         return note("Add pictures in step 1 to begin.")
     if not words:
         return note(f"{counted(pictures, 'picture')}. What do they show? Choose it in step 2.")
-    return render("ready", pictures=pictures, words=words, new=new, near=near)
+    return render("ready", pictures=pictures, words=words, new=new, near=near, others=others)
 
 
 def refused_note(errors: Sequence[LoraDemoError]) -> str:

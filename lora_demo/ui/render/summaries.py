@@ -22,6 +22,8 @@ def judgement(result: Result) -> dict:
             "base": result.base.correct,
             "adapted": result.adapted.correct,
             "total": result.adapted.total,
+            "left_alone": result.left_alone.correct,
+            "others": result.left_alone.total,
         },
         "broken": {
             "changed": broken.changed,
@@ -51,6 +53,7 @@ def summary_of(lesson: Lesson, spec: AdapterSpec, model: FrozenModel) -> dict:
         "rank": spec.rank,
         "seed": spec.seed,
         "strength": trained.adapter.strength if trained else None,
+        "corrections": trained.adapter.spec.corrections if trained else None,
         "leave_one_out": None,
         "broken": None,
         "before_you": None,

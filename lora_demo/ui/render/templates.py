@@ -20,6 +20,7 @@ ENVIRONMENT = Environment(
 )
 ENVIRONMENT.filters |= {
     "counted": amounts.counted,
+    "either": amounts.either,
     "duration": amounts.duration,
     "file_size": amounts.file_size,
     "fmt": format,  # Python's own: {{ 1234|fmt(",") }}

@@ -17,7 +17,6 @@ from lora_demo.serving.sessions import SESSIONS
 from lora_demo.ui.events import QUIET, View, reveal_on
 from lora_demo.ui.render.charts import comparison_card
 from lora_demo.ui.render.notes import nothing_to_compare, problem, step
-from lora_demo.ui.render.results import strength_note
 from lora_demo.ui.samples import PHOTOS, held_out
 from lora_demo.ui.sent import carried
 from lora_demo.ui.steps.drawing import build_drawing_pad
@@ -33,6 +32,7 @@ class ComparisonStep:
     inputs: Sequence[gr.components.Component]
     card: gr.HTML
     strength: gr.Slider
+    why: gr.HTML  # what the dial does; step 5 knows
     view: View  # at the LoRA's own strength
 
     def compare_after(self, event: Dependency) -> Dependency:
@@ -77,13 +77,14 @@ def build_comparison(visitor: gr.State, network: gr.State) -> ComparisonStep:
                     limits.MAX_STRENGTH,
                     1.0,
                     step=0.01,
-                    label="Strength of LoRA",
-                    info="0 switches it off. More learns more, and breaks more.",
+                    label="How eager? (strength of LoRA)",
+                    info="0 switches it off. More recognises more, and takes more for it.",
                     elem_id="strength",
                 )
-                why = gr.HTML()
-    view = View(_settle, (chosen, visitor, network), (strength, why, card))
-    built = ComparisonStep(tray, chosen, (chosen, visitor, network, strength), card, strength, view)
+                why = gr.HTML(elem_id="dial")
+    view = View(_settle, (chosen, visitor, network), (strength, card))
+    inputs = (chosen, visitor, network, strength)
+    built = ComparisonStep(tray, chosen, inputs, card, strength, why, view)
     built.compare_after(tray.arrived)
     tapped = gallery.select(_choose, gallery, [chosen, gallery], **QUIET)
     reveal_on(built.compare_after(tapped).then, "answers", "comparison")
@@ -122,12 +123,8 @@ def _compare(
 
 def _settle(path: str | None, session: Session, network: str) -> tuple:
     """Set the dial to the LoRA's own strength, and compare."""
-    dial = (
-        (session.adapter.strength, strength_note(session.adapter))
-        if session.adapter
-        else (gr.skip(),) * 2
-    )
-    return *dial, _compare(path, session, network)
+    strength = session.adapter.strength if session.adapter else gr.skip()
+    return strength, _compare(path, session, network)
 
 
 def _offer(set_names: Sequence[str], there: Items | None) -> tuple[Items, str]:

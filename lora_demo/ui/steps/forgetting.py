@@ -1,40 +1,48 @@
-"""Step 5: what the LoRA broke, and the recipe that would not have."""
+"""Step 5: what the LoRA broke or takes for what it was taught, and how to put that right."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import gradio as gr
+from gradio.events import Dependency
 
 from lora_demo import Placement
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.session import Session
-from lora_demo.ui.events import QUIET, View, visitor_errors
+from lora_demo.ui.events import QUIET, View
 from lora_demo.ui.render.forgetting import render_forgetting
-from lora_demo.ui.render.notes import note, step, taught_line
+from lora_demo.ui.render.notes import note, quiet, step, taught_line
+from lora_demo.ui.render.results import strength_note
 from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import unrelated_paths
+from lora_demo.ui.steps.comparison import ComparisonStep
 from lora_demo.ui.steps.pictures import Pictures
+from lora_demo.ui.steps.repair import correct, remember, repaired
 from lora_demo.ui.steps.settings import Settings
-from lora_demo.ui.steps.tray import Tray, build_tray
+from lora_demo.ui.steps.tray import build_tray
 from lora_demo.ui.steps.undo import CLICK
 from lora_demo.ui.uploads import Items, words_shown
 
-SAFE = render("safe")
+if TYPE_CHECKING:
+    from lora_demo import Score
+
+SAFE, PUT_RIGHT = render("safe"), render("put_right")
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
 
 @dataclass(frozen=True)
 class ForgettingStep:
-    tray: Tray  # of the visitor's own pictures that are not to change
+    loads: list[Dependency]  # needed because a gallery that was empty does not report a change
     view: View  # at the LoRA's own strength; the dial changes it
-    offer: gr.HTML
-    offer_view: View  # of the recipe that would be safe
+    offers: list[gr.HTML]
+    offer_view: View  # of what would do better
 
 
 def build_forgetting(
     visitor: gr.State,
-    strength: gr.Slider,
+    comparison: ComparisonStep,
     alone: gr.Gallery,
     pictures: Pictures,
     settings: Settings,
@@ -49,11 +57,18 @@ def build_forgetting(
             )
         )
         report = gr.HTML(_waiting(), elem_id="broken")
-        safe = gr.HTML(js_on_load=CLICK)
-        with gr.Accordion("Pictures it should leave alone", open=False):
+        safe, right = gr.HTML(js_on_load=CLICK), gr.HTML(js_on_load=CLICK)
+        with gr.Accordion("None of these: pictures of other things", open=False):
+            gr.HTML(
+                quiet(
+                    "They teach it what not to call so. Three to six are enough; then press Train "
+                    "again. What taught is not asked any more: other pictures are."
+                )
+            )
             tray = build_tray(alone, visitor)
     there_now = [visitor, pictures.gallery, pictures.class_name]
-    inputs, outputs = [*there_now, alone], [report, safe]
+    inputs, outputs = [*there_now, alone], [report, comparison.why, safe, right]
+    strength = comparison.strength
     tray.arrived.then(_report, [*inputs, strength], outputs, **QUIET)
     moved = [alone.delete, strength.input, strength.release]
     gr.on(moved, _report, [*inputs, strength], outputs, trigger_mode="always_last", **QUIET)
@@ -61,9 +76,11 @@ def build_forgetting(
         lambda: Placement.GUARDED.value, None, settings.placement, queue=False, **QUIET
     )
     settings.use_own_after(chosen.then).then(None, None, None, js=PRESS_TRAIN)
-    return ForgettingStep(
-        tray, View(_report, inputs, outputs), safe, View(_offer, there_now, [safe])
-    )
+    corrected = right.click(correct, [visitor, alone], alone, **QUIET)
+    corrected.then(None, None, None, js=PRESS_TRAIN)
+    offers = View(_offer, there_now, [safe, right])
+    loads = [tray.arrived, corrected]
+    return ForgettingStep(loads, View(_report, inputs, outputs), [safe, right], offers)
 
 
 def _waiting() -> str:
@@ -76,26 +93,44 @@ def _report(
     class_name: str | None,
     own: Items | None,
     strength: float | None = None,
-) -> tuple[str, str]:
+) -> tuple[str, str, str, str]:
     """Test our pictures and the visitor's own, by default at the LoRA's own strength."""
+    from lora_demo import Score
     from lora_demo.serving.tasks import measure_forgetting
 
     adapter = session.adapter
     if adapter is None:
-        return _waiting(), ""
-    with visitor_errors():
-        unrelated = unrelated_paths(adapter.spec.class_names, own)
-        damage = QUEUE.run_now(session, measure_forgetting, adapter, strength, unrelated)
-        guarded = adapter.spec.recipe.method == "guarded"
-        report = render_forgetting(damage, unrelated, guarded)
+        return _waiting(), "", "", ""
+    spec = adapter.spec
+    unrelated = unrelated_paths(spec.class_names, own, session.corrections)
+    damage = QUEUE.run_now(session, measure_forgetting, adapter, strength, unrelated)
+    guarded = spec.recipe.method == "guarded"
     session.harm = not guarded and not damage.is_none
-    return taught_line(adapter.spec) + report, *_offer(session, items, class_name)
+    remember(session, damage, unrelated)
+    taken = Score(len(session.captured), len(session.tested))
+    now = adapter.strength if strength is None else strength
+    return (
+        taught_line(spec)
+        + render_forgetting(damage, unrelated, spec.class_names, guarded, repaired(session)),
+        strength_note(adapter, now, _recognised(session, now), taken),
+        *_offer(session, items, class_name),
+    )
 
 
-def _offer(session: Session, items: Items | None, class_name: str | None) -> tuple[str]:
-    """Offer the same lesson with the safe recipe, if it is needed and can begin at once."""
+def _recognised(session: Session, strength: float) -> Score | None:
+    """Say how many hidden pictures are recognised, if the LoRA in use was tested fairly."""
+    tests = [result.test for result in session.results if result.adapter is session.adapter]
+    test = tests[0] if tests else None
+    every_layer = session.adapter and session.adapter.spec.recipe.every_layer  # not linear
+    return test.recognised(strength) if test and not every_layer else None
+
+
+def _offer(session: Session, items: Items | None, class_name: str | None) -> tuple[str, str]:
+    """Offer the safe recipe, or to put right what was captured, if it can begin at once."""
     under_way = session.asked and not session.asked.job.done.is_set()
-    if not session.adapter or not session.harm or under_way:
-        return ("",)
+    if not session.adapter or under_way:
+        return "", ""
     same_words = {*words_shown(items, class_name)} == {*session.adapter.spec.class_names}
-    return (SAFE if same_words else "",)
+    if session.harm and same_words:
+        return SAFE, ""
+    return "", PUT_RIGHT if session.captured and same_words else ""

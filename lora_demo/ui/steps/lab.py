@@ -11,7 +11,7 @@ from gradio.events import Dependency
 from lora_demo import RANKS, LoraDemoError
 from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.recording import Task, start_lab
+from lora_demo.serving.recording import start_lab
 from lora_demo.serving.runs import LabRun
 from lora_demo.serving.session import Session
 from lora_demo.serving.sessions import SESSIONS
@@ -20,7 +20,7 @@ from lora_demo.ui.render.jobs import STOPPING, UNLIMITED, cut_short_note, failed
 from lora_demo.ui.render.notes import note, problem, reading_note, step
 from lora_demo.ui.render.table import results_view
 from lora_demo.ui.render.templates import render
-from lora_demo.ui.samples import flatten, unrelated_paths
+from lora_demo.ui.samples import build_task
 from lora_demo.ui.sent import carried
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings, recipes
@@ -56,9 +56,9 @@ def build_lab(
             step(
                 6,
                 "Which rank? Which recipe?",
-                "The article leaves this open. Let the lab train your pictures with ranks "
-                f"{', '.join(map(str, RANKS))} and every recipe, and see what each learned and "
-                "what it broke.",
+                f"Let the lab train your pictures with ranks {', '.join(map(str, RANKS))} and each "
+                "recipe, and, if you added pictures of other things in step 5, with fewer of "
+                "them: see what each learned and what it broke.",
             )
         )
         with gr.Row():
@@ -74,13 +74,13 @@ def build_lab(
         """Put a job in line for each worker; values by component."""
         from lora_demo import variants
 
-        session = values[visitor]
         try:
             labelled = to_labelled(values[pictures.gallery], values[pictures.class_name])
             spec = settings.spec(values, values[network], taught_words(labelled))
-            unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
-            specs = variants(spec, recipes(spec.model_name))
-            run = start_lab(session, QUEUE, Task(labelled, unrelated), specs)
+            task = build_task(values[visitor], labelled, spec.class_names, values[alone])
+            others = len(task.pictures) - len(labelled)
+            specs = variants(spec, recipes(spec.model_name), corrections=others)
+            run = start_lab(values[visitor], QUEUE, task, specs)
         except LoraDemoError as error:
             return problem(error), gr.skip()
         return waiting_note(run.jobs[0]), run

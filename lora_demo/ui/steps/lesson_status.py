@@ -18,9 +18,11 @@ from lora_demo.ui.render.notes import (
 from lora_demo.ui.uploads import Items, subject_of, words_shown
 
 
-def lesson_status(session: Session, items: Items | None, class_name: str | None) -> tuple[str, str]:
+def lesson_status(
+    session: Session, items: Items | None, class_name: str | None, alone: Items | None
+) -> tuple[str, str]:
     """Return the status, and a title for a result that is not of these pictures and words."""
-    asked, begun, subject = session.asked, session.begun, subject_of(items, class_name)
+    asked, begun, subject = session.asked, session.begun, subject_of(items, class_name, alone)
     earlier = ""
     if begun and begun.fitting and begun.subject != subject:
         earlier = earlier_note(begun.fitting.spec)
@@ -28,10 +30,10 @@ def lesson_status(session: Session, items: Items | None, class_name: str | None)
         return progress_line(asked), earlier
     if asked and asked.subject == subject:
         return end_line(asked), earlier
-    return _ready(items, class_name), earlier
+    return _ready(items, class_name, len(alone or ())), earlier
 
 
-def _ready(items: Items | None, class_name: str | None) -> str:
+def _ready(items: Items | None, class_name: str | None, others: int) -> str:
     words = words_shown(items, class_name)
     distinct = list(dict.fromkeys(word for word in words if word))
     new = [word for word in distinct if word not in CATEGORIES]
@@ -40,7 +42,7 @@ def _ready(items: Items | None, class_name: str | None) -> str:
     except LoraDemoError as error:
         return problem(error)
     near = near_categories(new[0], CATEGORIES) if new else []
-    return ready_note(len(words), [] if None in words else distinct, new, near)
+    return ready_note(len(words), [] if None in words else distinct, new, near, others)
 
 
 def progress_line(lesson: Lesson) -> str:

@@ -11,7 +11,7 @@ from gradio.events import Dependency
 from lora_demo import LoraDemoError
 from lora_demo.serving.job import follow, seen
 from lora_demo.serving.queue import QUEUE
-from lora_demo.serving.recording import Task, start_lesson
+from lora_demo.serving.recording import start_lesson
 from lora_demo.serving.runs import Lesson
 from lora_demo.serving.session import Session
 from lora_demo.serving.sessions import SESSIONS
@@ -21,7 +21,7 @@ from lora_demo.ui.render.jobs import UNLIMITED, cut_short_note, failed_note, wai
 from lora_demo.ui.render.notes import problem, ready_note, step
 from lora_demo.ui.render.results import held_back_note, testing_note
 from lora_demo.ui.render.templates import render
-from lora_demo.ui.samples import flatten, unrelated_paths
+from lora_demo.ui.samples import build_task
 from lora_demo.ui.steps.lesson_status import end_line, lesson_status, progress_line
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.settings import Settings, build_settings
@@ -41,7 +41,7 @@ class TrainingStep:
 def build_training(
     visitor: gr.State, network: gr.State, pictures: Pictures, alone: gr.Gallery
 ) -> TrainingStep:
-    """Build step 3; `alone` holds the visitor's own pictures that should not change."""
+    """Build step 3; `alone` holds pictures of none of the taught things, which teach, too."""
     with gr.Column(elem_classes="card"):
         gr.HTML(step(3, "Let it practise", "Only the LoRA learns. The network stays as it is."))
         settings = build_settings(network)
@@ -61,9 +61,9 @@ def build_training(
             shown = values[pictures.gallery], values[pictures.class_name]
             labelled = to_labelled(*shown)
             spec = settings.spec(values, values[network], taught_words(labelled))
-            unrelated = flatten(unrelated_paths(spec.class_names, values[alone]))
-            task, dials = Task(labelled, unrelated), settings.training(values)
-            lesson = start_lesson(session, QUEUE, task, spec, dials, subject_of(*shown))
+            task = build_task(session, labelled, spec.class_names, values[alone])
+            dials, subject = settings.training(values), subject_of(*shown, values[alone])
+            lesson = start_lesson(session, QUEUE, task, spec, dials, subject)
         except LoraDemoError as error:
             return {status: problem(error)}
         return {status: waiting_note(lesson.job), earlier: "", tested: "", current: lesson}
@@ -74,7 +74,8 @@ def build_training(
     stop.click(_stop, visitor, None, queue=False, **QUIET)
     ended = current.change(_show_training, [visitor, current], [status, plot], **UNLIMITED, **QUIET)
     judged = ended.then(_show_test, current, tested, **UNLIMITED, **QUIET)
-    view = View(lesson_status, [visitor, pictures.gallery, pictures.class_name], [status, earlier])
+    shows = [visitor, pictures.gallery, pictures.class_name, alone]
+    view = View(lesson_status, shows, [status, earlier])
     return TrainingStep(settings, current, start, ended, judged, view)
 
 
@@ -115,7 +116,7 @@ async def _show_test(lesson: Lesson | None) -> AsyncIterator[str]:
             if lesson.held_back:
                 yield testing_note(lesson.held_back)
     if lesson.result:
-        yield held_back_note(lesson.result.base, lesson.result.adapted)
+        yield held_back_note(lesson.result)
     elif lesson.held_back:  # it ended in the middle
         yield failed_note(job.error) if job.error else cut_short_note(job)
     else:
