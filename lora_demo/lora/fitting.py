@@ -25,7 +25,7 @@ DIVERGED = 2.0  # times the first loss
 @dataclass(frozen=True)
 class LossPoint:
     epoch: int
-    loss: float  # nats, mean over the pictures, each before the step that it took part in
+    loss: float  # nats, as the recipe weighs pictures, each before the step that it took part in
     seconds: float  # since the first epoch began
 
 

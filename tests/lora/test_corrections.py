@@ -1,6 +1,7 @@
 """Corrections, pictures of none of the taught classes, teach every recipe what to leave alone."""
 
 import csv
+import math
 import pickle
 from dataclasses import replace
 
@@ -21,13 +22,13 @@ from lora_demo import (
     leave_one_out,
     read_examples,
     sweep,
-    train,
     variants,
 )
 from lora_demo.backbones.bank import style_features
 from lora_demo.backbones.features import NONE_OF_THESE
 from lora_demo.lab import Result, to_csv
 from lora_demo.lora.closed_form import CORRECTION_WEIGHT, STYLE_WEIGHT, Guarded
+from lora_demo.lora.cross_validation import HeldBack, Score
 from lora_demo.lora.logistic import TaughtLogits, train_columns
 from tests.conftest import DATA
 
@@ -321,6 +322,15 @@ def test_at_every_strength_it_recognises_what_single_trainings_do(model, teach, 
     assert counts[0] == 0 < max(counts.values())
 
 
+def test_a_picture_is_recognised_until_another_class_overtakes_it_again():
+    nobody, between = Score(0, 0), ((0.0, 1.0), (0.5, math.inf), (math.inf, math.inf))
+    held_back = HeldBack(1, 1, nobody, nobody, 1.0, nobody, between)
+
+    scores = [str(held_back.recognised(strength)) for strength in (0, 0.4, 0.5, 0.9, 1.0, 2.0)]
+
+    assert scores == ["1 of 3", "1 of 3", "2 of 3", "2 of 3", "1 of 3", "1 of 3"]
+
+
 def test_a_result_of_the_fair_test_travels_to_another_process(model, teach):
     *_, held_back = leave_one_out(model, teach(5, 0, 2), AdapterSpec(model.name, "guarded"))
 
@@ -427,7 +437,7 @@ def test_corrections_alone_teach_nothing_and_that_is_said(model, teach, placemen
     spec, nothing = AdapterSpec(model.name, placement), "No picture shows what is to be learned."
 
     with pytest.raises(LoraDemoError, match=f"^{nothing} Add some that do"):
-        list(train(model, pictures_of(None, "snail", 3), spec))
+        list(read_examples(model, pictures_of(None, "snail", 3)))
     with pytest.raises(LoraDemoError, match=f"^{nothing}"):
         list(fit(model, without(teach(1, 0, 3), 0), spec))
     with pytest.raises(LoraDemoError, match=f"^{nothing}"):
