@@ -15,6 +15,7 @@ from lora_demo.lora.logistic import FIT_STRENGTH
 REACH_NATS = 8.0  # known classes lie up to so far behind the first answer, new words up to 50
 DUPLICATE = 1e-4  # relative singular values below are no directions of their own
 STYLE_WEIGHT = 0.2  # all of the bank, as a share of the head's classes
+FEW = 5  # examples; many show by themselves what differs, and the bank would only take away
 CORRECTION_WEIGHT = 37.5  # all of them, in classes, over the root of their number
 
 
@@ -82,6 +83,7 @@ class Guarded:
         examples = self.labels[shown & (self.labels != NONE_OF_THESE)]
         # a single picture does not tell what is style and what is the thing
         styles = STYLE_WEIGHT * (1 - len(examples.unique()) / len(examples))
+        styles *= min(FEW / len(examples), 1.0) ** 2
         q = torch.cat([corrections, bank])
         weight = torch.empty_like(self.length[q])
         weight[: len(corrections)] = CORRECTION_WEIGHT / max(len(corrections), 1) ** 1.5

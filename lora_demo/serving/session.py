@@ -18,6 +18,7 @@ from lora_demo.serving.storage import STORAGE
 if TYPE_CHECKING:
     from lora_demo.lab import Result
     from lora_demo.lora.adapter import Adapter
+    from lora_demo.lora.cross_validation import Score
     from lora_demo.serving.runs import LabRun, Lesson
 
 TOUCH_SECONDS = 60  # between two times that a visitor's files are touched
@@ -34,6 +35,7 @@ class Repair:
     corrections: int  # that had taught it
     tested: frozenset[Path]
     captured: frozenset[Path]
+    recognised: Score | None  # of its hidden pictures
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lora_demo.backbones.bank import style_features
 from lora_demo.backbones.examples import ReadingProgress, read_examples
 from lora_demo.backbones.features import Features, read_features
 from lora_demo.backbones.models import FrozenModel, load_model
@@ -128,6 +129,7 @@ def warm_up(model_name: str, unrelated: Sequence[Path]) -> Iterator[str]:
     """Load what the first lesson would wait for; yields the network's name."""
     model = load_model(model_name)
     class_prototypes(model)
+    style_features(model)
     read_unrelated(model, unrelated, with_pixels=False)
     yield model.title
 

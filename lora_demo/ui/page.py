@@ -9,10 +9,10 @@ from lora_demo import limits
 from lora_demo.serving.session import Session
 from lora_demo.ui.api import publish_api
 from lora_demo.ui.blocks import Page
-from lora_demo.ui.events import draw_after, draw_on
+from lora_demo.ui.events import QUIET, draw_after, draw_on
 from lora_demo.ui.steps.comparison import build_comparison
 from lora_demo.ui.steps.download import build_download
-from lora_demo.ui.steps.forgetting import build_forgetting
+from lora_demo.ui.steps.forgetting import build_forgetting, forget_drawings
 from lora_demo.ui.steps.lab import build_lab
 from lora_demo.ui.steps.network import build_network
 from lora_demo.ui.steps.pictures import build_pictures
@@ -58,6 +58,9 @@ def build_app() -> gr.Blocks:
         for load in pictures.loads:
             keep_after(load.then, visitor, pictures.gallery)
             draw_after(load, *of_the_subject)
+        subject = [alone, pictures.gallery, pictures.class_name]
+        for event in (*(load.then for load in pictures.loads), pictures.class_name.change):
+            event(forget_drawings, subject, alone, **QUIET)
         for load in forgetting.loads:
             keep_after(load.then, visitor, alone)
             draw_after(load, training.view)

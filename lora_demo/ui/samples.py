@@ -1,6 +1,8 @@
 """Our own pictures: to learn from, to try, and those that a lesson is not to touch."""
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from filecmp import cmp
 from functools import cache
 from pathlib import Path
 
@@ -62,19 +64,36 @@ def sample_words() -> dict[str, str | None]:
 
 
 def unrelated_paths(
-    taught: Sequence[str], own: Items | None = None, corrections: Container[Path] = ()
+    words: Sequence[str], own: Items | None = None, taught: Iterable[Path | str] = ()
 ) -> dict[str, list[Path]]:
-    """List by group what a lesson is not to touch; what taught is left out, as it tests nothing.
+    """List by group what a lesson of those words is not to touch.
 
-    Raises `LoraDemoError` if one of the visitor's own was not uploaded.
+    Files that `taught`, and files of the same content, are left out, as they test nothing. Raises
+    `LoraDemoError` if one of the visitor's own was not uploaded.
     """
-    others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in taught]
+    others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in words]
     groups = {
         OF_OTHER_THINGS: [Path(path) for path in PHOTOS],
         **{drawings_of(folder.name): _drawings(folder) for folder in others},
         OF_THE_VISITOR: [uploaded(path) for path, _ in own or ()],
     }
-    return {name: [p for p in paths if p not in corrections] for name, paths in groups.items()}
+    by_size: dict[int, list[Path]] = {}
+    for path in map(Path, taught):
+        with suppress(OSError):  # deleted meanwhile
+            by_size.setdefault(path.stat().st_size, []).append(path)
+
+    def is_new(path: Path) -> bool:
+        alike = by_size.get(path.stat().st_size, ())
+        return not any(cmp(path, other, shallow=False) for other in alike)
+
+    return {name: list(filter(is_new, paths)) for name, paths in groups.items()}
+
+
+def without_drawings_of(words: Iterable[str | None], items: Items | None) -> Items:
+    """Leave out our own drawings of what is taught now: they were of other things before."""
+    folders = [folder for folder in class_folders(DATA) if to_word(folder.name) in words]
+    drawings = {path for folder in folders for path in _drawings(folder)}
+    return [item for item in items or [] if Path(item[0]).resolve() not in drawings]
 
 
 def drawings_of(set_name: str) -> str:
@@ -99,8 +118,8 @@ def build_task(
     """
     corrections = [LabelledImage(uploaded(path), None) for path, _ in alone or ()]
     session.corrections.update(picture.path for picture in corrections)
-    unrelated = flatten(unrelated_paths(words, corrections=session.corrections))
-    return Task([*pictures, *corrections], unrelated)
+    taught = session.corrections.union(picture.path for picture in pictures)
+    return Task([*pictures, *corrections], flatten(unrelated_paths(words, taught=taught)))
 
 
 def flatten(groups: dict[str, list[Path]]) -> list[Path]:

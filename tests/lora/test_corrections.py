@@ -27,7 +27,7 @@ from lora_demo import (
 from lora_demo.backbones.bank import style_features
 from lora_demo.backbones.features import NONE_OF_THESE
 from lora_demo.lab import Result, to_csv
-from lora_demo.lora.closed_form import CORRECTION_WEIGHT, STYLE_WEIGHT, Guarded
+from lora_demo.lora.closed_form import CORRECTION_WEIGHT, FEW, STYLE_WEIGHT, Guarded
 from lora_demo.lora.cross_validation import HeldBack, Score
 from lora_demo.lora.logistic import TaughtLogits, train_columns
 from tests.conftest import DATA
@@ -88,7 +88,7 @@ def directions_by_the_formula(model, features: FeatureSet, rank: int) -> Tensor:
     moment += moment.diagonal().mean() * torch.eye(len(moment), dtype=torch.float64)
     for q in corrections:
         moment += CORRECTION_WEIGHT / len(corrections) ** 0.5 / len(corrections) * q.outer(q)
-    share = STYLE_WEIGHT * (1 - len(labels.unique()) / len(labels))
+    share = STYLE_WEIGHT * (1 - len(labels.unique()) / len(labels)) * min(FEW / len(labels), 1) ** 2
     styles = style_features(model).double()
     moment += share * len(rows) / len(styles) * styles.T @ styles
     return torch.linalg.svd(torch.linalg.solve(moment, x.T), full_matrices=False)[0][:, :rank]

@@ -359,7 +359,7 @@ def test_the_dial_goes_to_the_strength_that_was_found_and_can_be_moved(page):
     expect(thumbnails(page, "pictures")).to_have_count(5)
     train(page)
     expect(page.get_by_text("A fair test")).to_be_visible()
-    expect(page.get_by_text("Its strength is found, not chosen")).to_be_visible()
+    expect(page.get_by_text("The page chose its strength")).to_be_visible()
     found = float(page.locator("#strength input[type=number]").input_value())
     assert 0.5 <= found <= 2
     assert found != 1
@@ -388,17 +388,18 @@ def test_pictures_of_other_things_are_asked_first_and_teach_with_the_next_traini
 def test_one_click_puts_right_what_was_taken_for_a_goldfish(page):
     teach(page, "Goldfish")
     broken, dial = page.locator("#broken"), page.locator("#dial")
-    expect(broken).to_contain_text("But it calls other things so, too.")
+    expect(broken).to_contain_text("But it says “goldfish” of other things, too.")
     expect(dial).to_contain_text(re.compile("recognises [345] of 5 hidden .* takes \\d+ of 20"))
 
     page.locator("#put-right").click()
 
-    told = re.compile(r"Put right. Of (\d+) pictures .* now calls (\d+) “goldfish”; before, (\d+)")
+    told = re.compile(r"Better. Of (\d+) pictures .* wrongly calls (\d+) “goldfish”; before, (\d+)")
     expect(broken).to_contain_text(told, timeout=30_000)
     total, now, before = map(int, told.search(broken.inner_text()).groups())
     assert total >= 12
     assert before >= 4
     assert now <= total * 2 / 10
+    expect(broken).to_contain_text(re.compile("it recognises . of 5; before, . of 5"))
     expect(dial).to_contain_text(f"takes {now} of {total} pictures of other things")
     page.get_by_role("button", name="None of these: pictures").click()
     expect(thumbnails(page, "alone")).to_have_count(20 - total)

@@ -120,7 +120,7 @@ def test_what_broke_is_told_by_group_with_before_and_after():
     harmed = whole | {snails: Broken((Changed(0, MARKUP, "goldfish"),), 1, 10)}
     damage, paths = ForgettingReport(harmed, None, {}), {snails: [path]}
     report = render_forgetting(damage, paths, words, guarded=True)
-    assert "Nothing that it knew is broken. But it calls other things so, too." in report
+    assert "Nothing that it knew is broken. But it says “goldfish” of other things, too." in report
     assert "Our drawings of a snail: <b>1 of 10</b> also called" in report
     assert f'{SAFE}</b> → <b class="lora">goldfish' in report
     assert "Show it some of these as “none of these”" in report
@@ -168,11 +168,11 @@ def test_the_strength_is_explained(model):
     told = strength_note(guarded, 0.5, Score(4, 5), Score(2, 10))
     assert "automatic: 1.27" in told
     assert "left:63.5%" in told  # of the way from 0 to 2
-    assert "Its strength is found, not chosen" in told
+    assert "The page chose its strength" in told
     assert "At <b>0.50</b> it recognises 4 of 5 hidden pictures and takes 2 of 10 pictures" in told
     plain = strength_note(new_adapter(AdapterSpec(model.name), model), 1.0)
     assert "automatic: 1.00" in plain
-    assert "found" not in plain
+    assert "chose" not in plain
     assert "it recognises" not in plain
 
 

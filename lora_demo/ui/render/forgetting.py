@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lora_demo import open_image
+from lora_demo.ui.render.amounts import either
 from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import OF_OTHER_THINGS, OF_THE_VISITOR, PHOTOS
 
 if TYPE_CHECKING:
-    from lora_demo import Broken, Changed
+    from lora_demo import Broken, Changed, Score
     from lora_demo.serving.tasks import ForgettingReport
 
 MAX_SHOWN = 24  # changed pictures
@@ -29,6 +30,8 @@ class Repaired:
     before: int
     now: int
     total: int
+    recognised_before: Score | None  # of the hidden pictures
+    recognised: Score | None
 
 
 def render_forgetting(
@@ -53,7 +56,7 @@ def render_forgetting(
         damage=damage,
         alike=alike,
         words=words,
-        title=_title(damage, photos, alike),
+        title=_title(damage, photos, alike, words),
         advice=_advice(damage, alike, guarded),
         changes=_changes(alike, paths),
         photos=photos,
@@ -62,14 +65,16 @@ def render_forgetting(
     )
 
 
-def _title(damage: ForgettingReport, photos: list[_Photo], alike: dict[str, Broken]) -> str:
+def _title(
+    damage: ForgettingReport, photos: list[_Photo], alike: dict[str, Broken], words: Sequence[str]
+) -> str:
     classes_broke = damage.classes and damage.classes.changed
     if classes_broke or any(photo.is_broken for photo in photos):
         return "It learned, and it broke something that it knew."
     if damage.is_none:
         return "Nothing is broken, and nothing else is called so."
     if any(broken.captured for broken in alike.values()):
-        return "Nothing that it knew is broken. But it calls other things so, too."
+        return f"Nothing that it knew is broken. But it says {either(words)} of other things, too."
     return "Nothing that it knew is broken, but other answers changed."
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lora_demo import limits
+from lora_demo.ui.render.amounts import either
 from lora_demo.ui.render.notes import note
 from lora_demo.ui.render.templates import render
 
@@ -39,12 +40,11 @@ def strength_note(
 
     `hidden` pictures are recognised, and pictures of other things `taken` for what was taught.
     """
-    figures = []
+    spec, figures = adapter.spec, []
     if hidden and hidden.total:
         figures.append(f"recognises {hidden} hidden pictures")
     if taken and taken.total:
-        figures.append(f"takes {taken} pictures of other things for it")
-    spec = adapter.spec
+        figures.append(f"takes {taken} pictures of other things for {either(spec.class_names)}")
     return render(
         "strength",
         words=spec.class_names,

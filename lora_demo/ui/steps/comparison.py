@@ -77,6 +77,7 @@ def build_comparison(visitor: gr.State, network: gr.State) -> ComparisonStep:
                     limits.MAX_STRENGTH,
                     1.0,
                     step=0.01,
+                    buttons=[],  # its reset would not go to the LoRA's own
                     label="How eager? (strength of LoRA)",
                     info="0 switches it off. More recognises more, and takes more for it.",
                     elem_id="strength",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
@@ -16,17 +16,14 @@ from lora_demo.ui.render.forgetting import render_forgetting
 from lora_demo.ui.render.notes import note, quiet, step, taught_line
 from lora_demo.ui.render.results import strength_note
 from lora_demo.ui.render.templates import render
-from lora_demo.ui.samples import unrelated_paths
+from lora_demo.ui.samples import unrelated_paths, without_drawings_of
 from lora_demo.ui.steps.comparison import ComparisonStep
 from lora_demo.ui.steps.pictures import Pictures
-from lora_demo.ui.steps.repair import correct, remember, repaired
+from lora_demo.ui.steps.repair import correct, recognised, remember, repaired
 from lora_demo.ui.steps.settings import Settings
 from lora_demo.ui.steps.tray import build_tray
 from lora_demo.ui.steps.undo import CLICK
 from lora_demo.ui.uploads import Items, words_shown
-
-if TYPE_CHECKING:
-    from lora_demo import Score
 
 SAFE, PUT_RIGHT = render("safe"), render("put_right")
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
@@ -61,8 +58,8 @@ def build_forgetting(
         with gr.Accordion("None of these: pictures of other things", open=False):
             gr.HTML(
                 quiet(
-                    "They teach it what not to call so. Three to six are enough; then press Train "
-                    "again. What taught is not asked any more: other pictures are."
+                    "They teach it what other things look like. Three to six are enough; then "
+                    "press Train again. Pictures that taught are no longer used as test questions."
                 )
             )
             tray = build_tray(alone, visitor)
@@ -81,6 +78,11 @@ def build_forgetting(
     offers = View(_offer, there_now, [safe, right])
     loads = [tray.arrived, corrected]
     return ForgettingStep(loads, View(_report, inputs, outputs), [safe, right], offers)
+
+
+def forget_drawings(own: Items | None, items: Items | None, class_name: str | None) -> Items:
+    """Take our drawings of what is taught now out of the tray of other things."""
+    return without_drawings_of(words_shown(items, class_name), own)
 
 
 def _waiting() -> str:
@@ -102,7 +104,8 @@ def _report(
     if adapter is None:
         return _waiting(), "", "", ""
     spec = adapter.spec
-    unrelated = unrelated_paths(spec.class_names, own, session.corrections)
+    taught = session.corrections.union(Path(path) for path, _ in items or ())
+    unrelated = unrelated_paths(spec.class_names, own, taught)
     damage = QUEUE.run_now(session, measure_forgetting, adapter, strength, unrelated)
     guarded = spec.recipe.method == "guarded"
     session.harm = not guarded and not damage.is_none
@@ -111,18 +114,10 @@ def _report(
     now = adapter.strength if strength is None else strength
     return (
         taught_line(spec)
-        + render_forgetting(damage, unrelated, spec.class_names, guarded, repaired(session)),
-        strength_note(adapter, now, _recognised(session, now), taken),
+        + render_forgetting(damage, unrelated, spec.class_names, guarded, repaired(session, now)),
+        strength_note(adapter, now, recognised(session, now), taken),
         *_offer(session, items, class_name),
     )
-
-
-def _recognised(session: Session, strength: float) -> Score | None:
-    """Say how many hidden pictures are recognised, if the LoRA in use was tested fairly."""
-    tests = [result.test for result in session.results if result.adapter is session.adapter]
-    test = tests[0] if tests else None
-    every_layer = session.adapter and session.adapter.spec.recipe.every_layer  # not linear
-    return test.recognised(strength) if test and not every_layer else None
 
 
 def _offer(session: Session, items: Items | None, class_name: str | None) -> tuple[str, str]:

@@ -13,6 +13,7 @@ from lora_demo.ui.steps.return_visit import still_here
 from lora_demo.ui.uploads import Items, uploads_among
 
 if TYPE_CHECKING:
+    from lora_demo import Score
     from lora_demo.serving.tasks import ForgettingReport
 
 
@@ -36,12 +37,16 @@ def correct(session: Session, own: Items | None) -> Items:
     if session.adapter:
         spec, tested = session.adapter.spec, session.tested.difference(half)
         session.repair = Repair(
-            spec.class_names, spec.corrections or 0, tested, tested.intersection(captured)
+            spec.class_names,
+            spec.corrections or 0,
+            tested,
+            tested.intersection(captured),
+            recognised(session, session.adapter.strength),
         )
     return [*still_here(own or []), *((str(path), None) for path in uploads_among(half))]
 
 
-def repaired(session: Session) -> Repaired | None:
+def repaired(session: Session, strength: float) -> Repaired | None:
     """Compare with the LoRA before, on the pictures that taught neither."""
     repair, spec = session.repair, session.adapter and session.adapter.spec
     if not repair or not spec or spec.class_names != repair.words:
@@ -50,4 +55,13 @@ def repaired(session: Session) -> Repaired | None:
         return None
     asked = repair.tested & session.tested
     now = asked.intersection(session.captured)
-    return Repaired(len(asked & repair.captured), len(now), len(asked))
+    before, after = repair.recognised, recognised(session, strength)
+    return Repaired(len(asked & repair.captured), len(now), len(asked), before, after)
+
+
+def recognised(session: Session, strength: float) -> Score | None:
+    """Say how many hidden pictures are recognised, if the LoRA in use was tested fairly."""
+    tests = [result.test for result in session.results if result.adapter is session.adapter]
+    test = tests[0] if tests else None
+    every_layer = session.adapter and session.adapter.spec.recipe.every_layer  # not linear
+    return test.recognised(strength) if test and not every_layer else None
