@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lora_demo.limits import MAX_RESULTS, MAX_VISITOR_BYTES
+from lora_demo.limits import MAX_PICTURES, MAX_RESULTS, MAX_VISITOR_BYTES
 from lora_demo.serving.job import Job
 from lora_demo.serving.queue import QUEUE
 from lora_demo.serving.storage import STORAGE
 
 if TYPE_CHECKING:
+    from lora_demo.images.reading import LabelledImage
     from lora_demo.lab import Result
     from lora_demo.lora.adapter import Adapter
     from lora_demo.lora.cross_validation import Score
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 TOUCH_SECONDS = 60  # between two times that a visitor's files are touched
 KEPT_TIMES = 4  # versions of a file to download: an older page may still ask for an older one
 BYTES_A_LETTER = 2  # of what a value is written as; what Python takes for lists of short texts
+MAX_TAUGHT = 5 * MAX_PICTURES  # pictures that taught and so test nothing; the oldest go first
+PATH_BYTES = 700  # of a picture's path, whatever refers to it
 STEP_SECONDS = 5  # that a stopped job may still need
 
 
@@ -53,7 +56,7 @@ class Session:
     results: list[Result] = field(default_factory=list)
     lab: LabRun | None = None
     harm: bool = False  # the LoRA in use broke what another recipe would not
-    corrections: set[Path] = field(default_factory=set)  # they taught, so they test nothing
+    taught: dict[LabelledImage, None] = field(default_factory=dict)  # in order: they test nothing
     tested: frozenset[Path] = frozenset()  # pictures of other things, shown last
     captured: tuple[Path, ...] = ()  # of these, those that the LoRA takes for what it was taught
     repair: Repair | None = None  # the last one that was asked for
@@ -64,13 +67,14 @@ class Session:
 
     @property
     def size_bytes(self) -> int:
-        """Of the LoRAs, each tensor once, and of the page's values."""
+        """Of the LoRAs, each tensor once, of the page's values, and of what taught and tested."""
         fitting = [lesson.fitting for lesson in (self.asked, self.begun) if lesson]
         held = [*filter(None, fitting), *self.results]
         adapters = {self.adapter, *(made.adapter for made in held)} - {None}
         tensors = {tensor for adapter in adapters for tensor in adapter.parameters()}
         values = BYTES_A_LETTER * sum(len(repr(value)) for value in tuple(self.page.values()))
-        return sum(tensor.nbytes for tensor in tensors) + values
+        paths = PATH_BYTES * (len(self.taught) + len(self.tested))
+        return sum(tensor.nbytes for tensor in tensors) + values + paths
 
     @property
     def has_work(self) -> bool:
@@ -87,12 +91,19 @@ class Session:
 
     def choose(self, adapter: Adapter) -> None:
         """Take a LoRA into use; a training that is under way does not take its place."""
-        self.adapter, self.passed_over = adapter, self.asked
+        self.adapter, self.passed_over, self.repair = adapter, self.asked, None
 
     def take_over(self, lesson: Lesson, adapter: Adapter) -> None:
         """Take what a training made into use, unless another LoRA was chosen meanwhile."""
         if self.passed_over is not lesson:
             self.adapter = adapter
+
+    def remember_taught(self, pictures: Iterable[LabelledImage]) -> None:
+        for picture in pictures:
+            self.taught.pop(picture, None)
+            self.taught[picture] = None
+        for oldest in list(self.taught)[:-MAX_TAUGHT]:
+            del self.taught[oldest]
 
     def add_result(self, result: Result) -> None:  # the oldest results go if it gets too much
         self.results = [*self.results, result][-MAX_RESULTS:]
@@ -131,7 +142,7 @@ class Session:
             lesson.drop()
         self.asked = self.begun = self.passed_over = self.adapter = self.lab = None
         self.results, self.page, self.set_aside, self.weight = [], {}, [], 0
-        self.corrections, self.tested, self.captured, self.repair = set(), frozenset(), (), None
+        self.taught, self.tested, self.captured, self.repair = {}, frozenset(), (), None
 
     def empty(self, of_others: set[Path]) -> None:
         """Delete everything, in memory and on disk, except files that others have, too."""

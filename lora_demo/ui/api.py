@@ -25,7 +25,7 @@ from lora_demo.serving.recording import Task, start_lesson
 from lora_demo.serving.session import Session
 from lora_demo.ui.events import visitor_errors
 from lora_demo.ui.render.summaries import answers, judgement, summary_of
-from lora_demo.ui.samples import flatten, unrelated_paths
+from lora_demo.ui.samples import flatten, originals, unrelated_paths
 from lora_demo.ui.steps.download import write_adapter
 from lora_demo.ui.uploads import to_word, uploaded
 
@@ -67,7 +67,8 @@ def train_endpoint(
             raise LoraDemoError(f"class_name is {shorten(class_name)}. Give it as text.")
         label = to_word(class_name) if new_word else find_category(class_name, model.categories)
         sent = [(picture, label) for picture in _listed(pictures)]
-        sent += [(picture, None) for picture in _listed(not_this or [])]
+        others = [] if not_this is None else _listed(not_this)
+        sent += [(picture, None) for picture in others]
         if len(sent) > limits.MAX_PICTURES:  # before each is looked at
             raise LoraDemoError(
                 f"There are {len(sent):,} pictures. At most {limits.MAX_PICTURES:,} fit."
@@ -79,7 +80,8 @@ def train_endpoint(
         asked_for = {"epochs": epochs, "learning_rate": learning_rate}
         given = {name: value for name, value in asked_for.items() if value is not None}
         settings = replace(spec.recipe.settings, **given)
-        task = Task(examples, flatten(unrelated_paths(spec.class_names)))
+        unrelated = unrelated_paths(spec.class_names, taught=originals(examples))
+        task = Task(examples, flatten(unrelated))
         lesson = start_lesson(Session(), QUEUE, task, spec, settings)
         job = lesson.job
         try:

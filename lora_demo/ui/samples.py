@@ -1,8 +1,8 @@
 """Our own pictures: to learn from, to try, and those that a lesson is not to touch."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from filecmp import cmp
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -64,36 +64,32 @@ def sample_words() -> dict[str, str | None]:
 
 
 def unrelated_paths(
-    words: Sequence[str], own: Items | None = None, taught: Iterable[Path | str] = ()
+    words: Sequence[str], own: Items | None = None, taught: Iterable[LabelledImage] = ()
 ) -> dict[str, list[Path]]:
-    """List by group what a lesson of those words is not to touch.
+    """List by group what a lesson of these words is not to touch, each picture once.
 
-    Files that `taught`, and files of the same content, are left out, as they test nothing. Raises
-    `LoraDemoError` if one of the visitor's own was not uploaded.
+    Of the originals that `taught`, corrections and examples of these words test nothing, and a set
+    of which some are examples, be it under another name, shows the thing. Raises `LoraDemoError` if
+    one of the visitor's own was not uploaded.
     """
-    others = [folder for folder in class_folders(DATA) if to_word(folder.name) not in words]
-    groups = {
-        OF_OTHER_THINGS: [Path(path) for path in PHOTOS],
-        **{drawings_of(folder.name): _drawings(folder) for folder in others},
-        OF_THE_VISITOR: [uploaded(path) for path, _ in own or ()],
-    }
-    by_size: dict[int, list[Path]] = {}
-    for path in map(Path, taught):
-        with suppress(OSError):  # deleted meanwhile
-            by_size.setdefault(path.stat().st_size, []).append(path)
-
-    def is_new(path: Path) -> bool:
-        alike = by_size.get(path.stat().st_size, ())
-        return not any(cmp(path, other, shallow=False) for other in alike)
-
-    return {name: list(filter(is_new, paths)) for name, paths in groups.items()}
+    shown = {picture.path for picture in taught if picture.label in (None, *words)}
+    examples = {picture.path for picture in taught if picture.label in words}
+    mine = [original_of(uploaded(path)) for path, _ in own or ()]
+    groups = {OF_OTHER_THINGS: [Path(path) for path in PHOTOS]}
+    for folder in class_folders(DATA):
+        drawings = _drawings(folder)
+        if to_word(folder.name) not in words and examples.isdisjoint(drawings):
+            groups[drawings_of(folder.name)] = drawings
+    ours = {name: [p for p in paths if p not in mine] for name, paths in groups.items()}
+    groups = {**ours, OF_THE_VISITOR: list(dict.fromkeys(mine))}
+    return {name: [p for p in paths if p not in shown] for name, paths in groups.items()}
 
 
 def without_drawings_of(words: Iterable[str | None], items: Items | None) -> Items:
     """Leave out our own drawings of what is taught now: they were of other things before."""
     folders = [folder for folder in class_folders(DATA) if to_word(folder.name) in words]
     drawings = {path for folder in folders for path in _drawings(folder)}
-    return [item for item in items or [] if Path(item[0]).resolve() not in drawings]
+    return [item for item in items or [] if original_of(Path(item[0])) not in drawings]
 
 
 def drawings_of(set_name: str) -> str:
@@ -101,9 +97,32 @@ def drawings_of(set_name: str) -> str:
 
 
 def _drawings(folder: Path) -> list[Path]:
-    """All of a set, where the page may fetch them: they may become corrections."""
-    files = [*picture_files(folder), *sorted((folder / "held_out").glob("[!.]*"))]
-    return [Path(hand_out(path)).resolve() for path in files]
+    """All of a set."""
+    return [*picture_files(folder), *sorted((folder / "held_out").glob("[!.]*"))]
+
+
+def original_of(path: Path) -> Path:
+    """Return our own picture that this file is a copy of; else the file itself."""
+    try:
+        is_like = path.stat().st_size in {size for size, _ in _originals()}
+        return _originals().get(_digest(path), path) if is_like else path
+    except OSError:  # it was deleted meanwhile
+        return path
+
+
+def is_ours(path: Path) -> bool:
+    return path in _originals().values()
+
+
+@cache  # each look reads every picture of ours
+def _originals() -> dict[tuple[int, bytes], Path]:
+    drawings = [path for folder in class_folders(DATA) for path in _drawings(folder)]
+    return {_digest(path): path for path in [*map(Path, PHOTOS), *drawings]}
+
+
+def _digest(path: Path) -> tuple[int, bytes]:
+    data = path.read_bytes()
+    return len(data), hashlib.sha256(data).digest()
 
 
 def build_task(
@@ -117,9 +136,13 @@ def build_task(
     Raises `LoraDemoError` if one of these was not uploaded.
     """
     corrections = [LabelledImage(uploaded(path), None) for path, _ in alone or ()]
-    session.corrections.update(picture.path for picture in corrections)
-    taught = session.corrections.union(picture.path for picture in pictures)
-    return Task([*pictures, *corrections], flatten(unrelated_paths(words, taught=taught)))
+    pictures = [*pictures, *corrections]
+    session.remember_taught(originals(pictures))
+    return Task(pictures, flatten(unrelated_paths(words, taught=session.taught)))
+
+
+def originals(pictures: Iterable[LabelledImage]) -> list[LabelledImage]:
+    return [replace(picture, path=original_of(picture.path)) for picture in pictures]
 
 
 def flatten(groups: dict[str, list[Path]]) -> list[Path]:

@@ -64,6 +64,16 @@ def test_a_file_from_before_corrections_loads(tmp_path, model, features, adapter
     assert torch.equal(loaded.logits(features), adapter.logits(features))
 
 
+@pytest.mark.parametrize("corrections", [-1, 10**9, 1.5, "x", True, [1]], ids=str)
+def test_a_file_with_a_wrong_number_of_corrections_is_named(tmp_path, model, adapter, corrections):
+    path = save_adapter(adapter, tmp_path / "lora.safetensors")
+    values = {**asdict(adapter.spec), "corrections": corrections}
+    save_file(load_file(path), path, metadata={METADATA_KEY: json.dumps(values)})
+
+    with pytest.raises(AdapterFileError, match=r"lora\.safetensors"):
+        load_adapter(path, model)
+
+
 def test_the_articles_module_loads_our_pth_and_we_load_its(tmp_path, model, features):
     *_, progress = fit(model, features, AdapterSpec(model.name), TrainingSettings(3))
     ours = save_adapter(progress.adapter, tmp_path / "lora.pth")

@@ -4,17 +4,18 @@ import gc
 import time
 import weakref
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from lora_demo import AdapterSpec, TrainingSettings, fit, new_adapter
+from lora_demo import AdapterSpec, LabelledImage, TrainingSettings, fit, new_adapter
 from lora_demo.lab import judge
 from lora_demo.limits import MAX_RESULTS
 from lora_demo.serving import session as session_room
 from lora_demo.serving import sessions as sessions_room
 from lora_demo.serving.job import Job
 from lora_demo.serving.runs import Lesson
-from lora_demo.serving.session import Session
+from lora_demo.serving.session import Repair, Session
 from lora_demo.serving.sessions import SESSIONS, Sessions
 
 
@@ -41,6 +42,23 @@ def test_who_was_not_seen_for_an_hour_is_forgotten(new_result, monkeypatch):
 
     assert visitors.find(secret) is not session
     assert (session.results, session.adapter, session.secret) == ([], None, "")
+
+
+def test_what_taught_and_tested_is_bounded_counted_and_forgotten(monkeypatch):
+    monkeypatch.setattr(session_room, "MAX_TAUGHT", 3)
+    visitors, pictures = Sessions(), [LabelledImage(Path(f"{n}.png"), None) for n in range(5)]
+    session = visitors.find(None)
+    before = session.size_bytes
+    session.remember_taught(pictures[:4])
+    session.remember_taught([pictures[1], pictures[4]])
+
+    assert list(session.taught) == [pictures[3], pictures[1], pictures[4]]
+    assert session.size_bytes > before
+    session.tested, session.captured = frozenset([Path("a")]), (Path("a"),)
+    session.repair = Repair(("goldfish",), 0, session.tested, session.tested, None)
+    visitors.forget(session)
+    assert (session.taught, session.tested) == ({}, frozenset())
+    assert (session.captured, session.repair) == ((), None)
 
 
 def test_the_number_of_visitors_is_bounded(monkeypatch):

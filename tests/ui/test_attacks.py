@@ -229,6 +229,12 @@ VALUES = {
     "a file of the server": ({"pictures": [{"path": "/etc/passwd"}]}, "not uploaded here"),
     "its own source": ({"pictures": [{"path": __file__}]}, "not uploaded here"),
     "a web address": ({"pictures": [{"path": "http://127.0.0.1/1.png"}]}, "not uploaded here"),
+    "other things as text": ({"not_this": "all"}, "A file is expected here"),
+    "other things as 0": ({"not_this": 0}, "A file is expected here"),
+    "other things as lists": ({"not_this": [[None]]}, "A file is expected here"),
+    "other things of the server": ({"not_this": [{"path": "/etc/passwd"}]}, "not uploaded here"),
+    "1,000 other things": ({"not_this": [{}] * 1000}, "There are 1,001 pictures"),
+    "2,000 other things": ({"not_this": [{}] * 2000}, "There are 2,000 pictures"),
     "the folder of uploads": ({"pictures": [{"path": "."}]}, "not uploaded here"),
 }
 
@@ -239,6 +245,16 @@ def test_a_wrong_value_is_named(app_url, good, values, text):
 
     assert_in_words(answer)
     assert text in answer.last["error"]
+
+
+def test_a_picture_in_both_lists_is_named_and_teaches_once(app_url, good):
+    answer = train(app_url, pictures=[good[0]], not_this=[good[0]])
+
+    assert answer.event == "complete"
+    summary = answer.last[0]
+    assert (summary["pictures_read"], summary["corrections"]) == (1, 0)
+    [refusal] = summary["pictures_refused"]
+    assert "once as “goldfish” and once as “none of these”" in refusal["reason"]
 
 
 @pytest.mark.parametrize("strength", [-1, 2.1, "strong", True, float("nan"), [1]], ids=str)

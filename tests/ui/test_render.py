@@ -25,7 +25,7 @@ from lora_demo.lora.recipes import Placement
 from lora_demo.lora.spec import adapter_size
 from lora_demo.serving.tasks import ForgettingReport
 from lora_demo.ui.render.charts import MAX_PLOT_POINTS, comparison_card, loss_plot, size_card
-from lora_demo.ui.render.forgetting import render_forgetting
+from lora_demo.ui.render.forgetting import Repaired, render_forgetting
 from lora_demo.ui.render.notes import (
     end_note,
     fitting_note,
@@ -174,6 +174,28 @@ def test_the_strength_is_explained(model):
     assert "automatic: 1.00" in plain
     assert "chose" not in plain
     assert "it recognises" not in plain
+
+
+@pytest.mark.parametrize(
+    ("repaired", "told"),
+    [
+        (Repaired(0, 0, 0), "No picture of other things is left that taught neither time"),
+        (Repaired(6, 2, 15), "<b>Better.</b> Of 15 pictures"),
+        (Repaired(1, 0, 1), "<b>Better.</b> Of 1 picture of"),
+        (Repaired(6, 5, 15), "<b>Better.</b>"),
+        (Repaired(0, 0, 19), "<b>Trained again.</b>"),
+        (Repaired(2, 2, 15), "<b>No better.</b>"),
+        (Repaired(2, 5, 15), "<b>No better.</b>"),
+    ],
+    ids=str,
+)
+def test_put_right_is_said_only_where_it_is(repaired, told):
+    damage = ForgettingReport({}, None, {})
+    report = render_forgetting(damage, {}, [MARKUP], guarded=True, repaired=repaired)
+
+    assert told in report
+    assert MARKUP not in report
+    assert ("note-warn" in report) == ("No better" in told)
 
 
 def test_a_new_word_is_announced_with_the_words_that_are_alike():

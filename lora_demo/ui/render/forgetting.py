@@ -30,8 +30,8 @@ class Repaired:
     before: int
     now: int
     total: int
-    recognised_before: Score | None  # of the hidden pictures
-    recognised: Score | None
+    recognised_before: Score | None = None  # of the hidden pictures
+    recognised: Score | None = None
 
 
 def render_forgetting(
@@ -40,6 +40,7 @@ def render_forgetting(
     words: Sequence[str],
     guarded: bool,
     repaired: Repaired | None = None,
+    knows_what_taught: bool = True,
 ) -> str:
     """Say what LoRA did to pictures, by group, and to kinds that it was not to touch.
 
@@ -57,7 +58,7 @@ def render_forgetting(
         alike=alike,
         words=words,
         title=_title(damage, photos, alike, words),
-        advice=_advice(damage, alike, guarded),
+        advice=_advice(damage, alike, guarded, knows_what_taught),
         changes=_changes(alike, paths),
         photos=photos,
         of_photos=OF_OTHER_THINGS,
@@ -112,7 +113,9 @@ def _photos(damage: ForgettingReport, paths: dict[str, list[Path]]) -> list[_Pho
     return sorted(photos, key=lambda photo: (photo.before == photo.after, photo.path))
 
 
-def _advice(damage: ForgettingReport, alike: dict[str, Broken], guarded: bool) -> list[str]:
+def _advice(
+    damage: ForgettingReport, alike: dict[str, Broken], guarded: bool, knows_what_taught: bool
+) -> list[str]:
     """Say what to do about answers that changed."""
     lines = []
     if any(broken.captured for broken in alike.values()):
@@ -122,6 +125,11 @@ def _advice(damage: ForgettingReport, alike: dict[str, Broken], guarded: bool) -
         )
     elif guarded and not damage.is_none:
         lines.append("Be more careful in step 4, or add more pictures, and less will change.")
+    if not knows_what_taught:
+        lines.append(
+            "Which pictures taught this LoRA is not known here. If some of these did, they prove "
+            "nothing."
+        )
     lines.append(
         "A few pictures can show that something broke. They cannot prove that nothing did: add "
         "your own below."

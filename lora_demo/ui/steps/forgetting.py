@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import gradio as gr
 from gradio.events import Dependency
@@ -19,13 +18,13 @@ from lora_demo.ui.render.templates import render
 from lora_demo.ui.samples import unrelated_paths, without_drawings_of
 from lora_demo.ui.steps.comparison import ComparisonStep
 from lora_demo.ui.steps.pictures import Pictures
-from lora_demo.ui.steps.repair import correct, recognised, remember, repaired
+from lora_demo.ui.steps.repair import correct, knows_what_taught, look_alikes, recognised, repaired
 from lora_demo.ui.steps.settings import Settings
 from lora_demo.ui.steps.tray import build_tray
 from lora_demo.ui.steps.undo import CLICK
 from lora_demo.ui.uploads import Items, words_shown
 
-SAFE, PUT_RIGHT = render("safe"), render("put_right")
+SAFE = render("safe")
 PRESS_TRAIN = "() => document.querySelector('#train').click()"
 
 
@@ -96,7 +95,10 @@ def _report(
     own: Items | None,
     strength: float | None = None,
 ) -> tuple[str, str, str, str]:
-    """Test our pictures and the visitor's own, by default at the LoRA's own strength."""
+    """Test our pictures and the visitor's own, by default at the LoRA's own strength.
+
+    Only what it takes for the thing at that strength is remembered, to be put right and compared.
+    """
     from lora_demo import Score
     from lora_demo.serving.tasks import measure_forgetting
 
@@ -104,19 +106,24 @@ def _report(
     if adapter is None:
         return _waiting(), "", "", ""
     spec = adapter.spec
-    taught = session.corrections.union(Path(path) for path, _ in items or ())
-    unrelated = unrelated_paths(spec.class_names, own, taught)
+    unrelated = unrelated_paths(spec.class_names, own, session.taught)
     damage = QUEUE.run_now(session, measure_forgetting, adapter, strength, unrelated)
     guarded = spec.recipe.method == "guarded"
     session.harm = not guarded and not damage.is_none
-    remember(session, damage, unrelated)
-    taken = Score(len(session.captured), len(session.tested))
+    tested, captured = look_alikes(damage, unrelated, spec.class_names)
     now = adapter.strength if strength is None else strength
+    told = None
+    if now == adapter.strength and session.adapter is adapter:
+        session.tested, session.captured = tested, captured
+        told = repaired(session)
+    safe, right = _offer(session, items, class_name)
+    known = knows_what_taught(session)
     return (
         taught_line(spec)
-        + render_forgetting(damage, unrelated, spec.class_names, guarded, repaired(session, now)),
-        strength_note(adapter, now, recognised(session, now), taken),
-        *_offer(session, items, class_name),
+        + render_forgetting(damage, unrelated, spec.class_names, guarded, told, known),
+        strength_note(adapter, now, recognised(session, now), Score(len(captured), len(tested))),
+        safe,
+        right if captured else "",
     )
 
 
@@ -125,7 +132,10 @@ def _offer(session: Session, items: Items | None, class_name: str | None) -> tup
     under_way = session.asked and not session.asked.job.done.is_set()
     if not session.adapter or under_way:
         return "", ""
-    same_words = {*words_shown(items, class_name)} == {*session.adapter.spec.class_names}
-    if session.harm and same_words:
+    shown = {*words_shown(items, class_name)}
+    if not shown or shown != {*session.adapter.spec.class_names}:
+        return "", ""
+    if session.harm:
         return SAFE, ""
-    return "", PUT_RIGHT if session.captured and same_words else ""
+    can_be_put_right = session.captured and knows_what_taught(session)  # else that would be lost
+    return "", render("put_right", count=len(session.captured)) if can_be_put_right else ""
