@@ -161,6 +161,29 @@ def test_two_quick_clicks_put_right_once(page):
     assert len(set(sources)) == len(sources)
 
 
+def test_a_long_word_of_ones_own_stays_in_its_place_on_a_phone(page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name="Goldfish", exact=True).click()
+    expect(page.locator("#class-name input")).to_have_value("goldfish")
+    box = page.locator("#class-name input")
+    box.fill("Überraschungsgästehäuserstraßenfischköfi")
+    box.press("Enter")
+    expect(page.locator("#lesson-status")).to_contain_text("straßenfischköfi")
+    train(page)
+    expect(page.locator("#put-right")).to_be_visible()
+
+    set_number(page, "strength", "2")
+    expect(page.locator("#dial")).to_contain_text("At 2.00")
+
+    for part in ("#broken .note", "#broken .changed li", "#lesson-status .note"):
+        boxes = page.locator(part)
+        wide = "boxes => boxes.filter(box => box.scrollWidth > box.clientWidth).length"
+        assert boxes.evaluate_all(wide) == 0
+    move = "dial => dial.style.setProperty('--at', '100%')"  # as for an automatic strength of 2
+    page.locator("#dial .dial b").evaluate(move)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 def test_an_empty_step_1_is_offered_nothing(page, tmp_path):
     load_goldfish_for(page, "Plain LoRA on the last layer")
     train(page)

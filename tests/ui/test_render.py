@@ -167,7 +167,7 @@ def test_the_strength_is_explained(model):
     guarded = new_adapter(AdapterSpec(model.name, Placement.GUARDED, strength=1.27), model)
     told = strength_note(guarded, 0.5, Score(4, 5), Score(2, 10))
     assert "automatic: 1.27" in told
-    assert "left:63.5%" in told  # of the way from 0 to 2
+    assert "--at:63.5%" in told  # of the way from 0 to 2
     assert "The page chose its strength" in told
     assert "At <b>0.50</b> it recognises 4 of 5 hidden pictures and takes 2 of 10 pictures" in told
     plain = strength_note(new_adapter(AdapterSpec(model.name), model), 1.0)
