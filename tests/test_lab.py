@@ -194,6 +194,6 @@ def test_the_csv_has_a_row_a_result_with_the_same_figures(results):
 def test_the_table_has_a_point_and_a_line_for_each_result(results):
     view = results_view(results)
 
-    assert view.count("<circle") == view.count("<tr><td>") == len(results)
+    assert view.count("<circle") == view.count("<button data-row") == len(results)
     for number in range(len(results)):
         assert view.count(f'data-row="{number}"') == 2

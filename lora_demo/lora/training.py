@@ -102,6 +102,5 @@ def test_folds(
         for _ in train_epochs(adapter, features, every[~torch.isin(every, hidden)], settings):
             pass
         asked, strength = features.pick(hidden), adapter.strength or 1.0
-        with torch.no_grad():
-            delta = adapter.delta(adapter.inputs(asked), strength) / strength
-            yield Asked(adapter.base_logits(asked), delta, asked.labels)
+        delta = adapter.delta(adapter.inputs(asked), strength).detach() / strength
+        yield Asked(adapter.base_logits(asked), delta, asked.labels)

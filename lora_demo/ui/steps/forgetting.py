@@ -19,6 +19,7 @@ from lora_demo.ui.samples import unrelated_paths, without_drawings_of
 from lora_demo.ui.steps.comparison import ComparisonStep
 from lora_demo.ui.steps.pictures import Pictures
 from lora_demo.ui.steps.repair import correct, knows_what_taught, look_alikes, recognised, repaired
+from lora_demo.ui.steps.return_visit import still_here
 from lora_demo.ui.steps.settings import Settings
 from lora_demo.ui.steps.tray import build_tray
 from lora_demo.ui.steps.undo import CLICK
@@ -81,7 +82,7 @@ def build_forgetting(
 
 def forget_drawings(own: Items | None, items: Items | None, class_name: str | None) -> Items:
     """Take our drawings of what is taught now out of the tray of other things."""
-    return without_drawings_of(words_shown(items, class_name), own)
+    return still_here(without_drawings_of(words_shown(items, class_name), own))
 
 
 def _waiting() -> str:
