@@ -87,8 +87,14 @@ class Page(gr.Blocks):
             raise gr.Error(text, duration=20, print_exception=False) from error
 
     async def call_function(self, *rest: Any, **more: Any) -> dict:
-        with visitor_errors():
-            return await super().call_function(*rest, **more)
+        try:
+            with visitor_errors():
+                return await super().call_function(*rest, **more)
+        except gr.Error as error:
+            if error.print_exception:  # Gradio's own, of a file that an event names
+                LOG.warning("refused a call: a file from elsewhere")
+                raise gr.Error(NOT_UPLOADED, duration=20, print_exception=False) from error
+            raise
 
 
 def complete(block_fn: BlockFunction, sent: list) -> list:
