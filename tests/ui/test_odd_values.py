@@ -56,11 +56,11 @@ def said_of(page: Page, pictures: list[dict], word: str | None) -> str:
     event = next(
         e
         for e in page.events
-        if kinds(e["inputs"]) == ["state", "gallery", "html"]
-        and kinds(e["outputs"]) == ["html"] * 3
+        if kinds(e["inputs"]) == ["state", "gallery", "gallery", "html"]
+        and kinds(e["outputs"]) == ["html"] * 4
     )
     send(page, "words", [page.opening])
-    [outcome] = send(page, "words", [Call(event, [None, pictures, word], None)])
+    [outcome] = send(page, "words", [Call(event, [None, [], pictures, word], None)])
     return json.dumps(json.loads(outcome.answer), ensure_ascii=False)
 
 

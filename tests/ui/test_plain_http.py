@@ -100,7 +100,7 @@ def answer(app: OwnApp, path: str, body: str | bytes, headers: dict = JSON) -> s
 
 
 ONE, TWO = json.dumps(PRIVATE), json.dumps([PRIVATE, PRIVATE])
-TRAIN_TAKES = "/train takes 2 to 10 arguments, and {} came. They are, in this order: pictures, cl"
+TRAIN_TAKES = "/train takes 2 to 11 arguments, and {} came. They are, in this order: pictures, cl"
 NOT_JSON = "cannot be read. Send JSON"
 NO_ENDPOINT = "There is no endpoint of that name. There are /train and /compare."
 NO_ARGUMENT = "An argument is missing, or has a name"
@@ -110,7 +110,7 @@ WRONG = {
     "no argument": ("train", '{"data": []}', TRAIN_TAKES.format(0)),
     "no class": ("train", '{"data": [[PICTURE]]}', TRAIN_TAKES.format(1)),
     "no adapter": ("compare", '{"data": [PICTURE]}', "/compare takes 2 to 3 arguments, and 1 came"),
-    "too many": ("train", f'{{"data": {json.dumps([PRIVATE] * 11)}}}', TRAIN_TAKES.format(11)),
+    "too many": ("train", f'{{"data": {json.dumps([PRIVATE] * 12)}}}', TRAIN_TAKES.format(12)),
     "too many to compare": ("compare", f'{{"data": [{ONE}, {TWO}, 1, 2]}}', "and 4 came"),
     "an unknown class": ("train", f'{{"data": [[PICTURE], {ONE}]}}', "none of the 1,000 classes"),
     "a class that is half a sign": ("train", r'{"data": [[PICTURE], "\ud800"]}', "1,000 classes"),
