@@ -20,6 +20,8 @@ from lora_demo.errors import ImageError, LoraDemoError, without_traceback
 from lora_demo.images.reading import LabelledImage
 from lora_demo.limits import MAX_PICTURES
 
+NO_EXAMPLE = "No picture shows what is to be learned. Add some that do."
+
 
 @dataclass(frozen=True)
 class ReadingProgress:
@@ -80,6 +82,6 @@ def read_examples(
     if all(label == NONE_OF_THESE for label in labels):
         reasons = " ".join(str(error) for error in refused[:3])
         if not refused:
-            raise LoraDemoError("No picture shows what is to be learned. Add some that do.")
+            raise LoraDemoError(NO_EXAMPLE)
         raise LoraDemoError(f"None of the pictures to learn from could be used. {reasons}")
     yield replace(progress, features=label_features(features, labels))

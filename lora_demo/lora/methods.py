@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from lora_demo.backbones.examples import NO_EXAMPLE
 from lora_demo.backbones.features import FeatureSet
 from lora_demo.backbones.models import FrozenModel
 from lora_demo.class_names import known_words
@@ -62,7 +63,7 @@ def new_adapter(
 def check_examples(features: FeatureSet, spec: AdapterSpec, outputs: int) -> None:
     """Raise `LoraDemoError` if an adapter of so many outputs cannot learn from them."""
     if not features.is_example.any():
-        raise LoraDemoError("No picture shows what is to be learned. Add some that do.")
+        raise LoraDemoError(NO_EXAMPLE)
     if features.labels.max() >= outputs:
         raise LoraDemoError(
             "A picture shows a new word that class_names does not list. Add it to the AdapterSpec."

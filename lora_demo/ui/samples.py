@@ -39,8 +39,7 @@ OF_THE_VISITOR = "pictures of yours"
 
 def held_out(set_names: Iterable[str]) -> list[str]:
     """Hand out the pictures that are not learned from, in `data/<category>/held_out/`."""
-    folders = [DATA / name / "held_out" for name in set_names]
-    return [hand_out(path) for folder in folders for path in sorted(folder.glob("[!.]*"))]
+    return [hand_out(path) for name in set_names for path in _held_out(DATA / name)]
 
 
 def read_set(name: str) -> tuple[Items, str]:
@@ -98,7 +97,12 @@ def drawings_of(set_name: str) -> str:
 
 def _drawings(folder: Path) -> list[Path]:
     """All of a set."""
-    return [*picture_files(folder), *sorted((folder / "held_out").glob("[!.]*"))]
+    return [*picture_files(folder), *_held_out(folder)]
+
+
+def _held_out(folder: Path) -> list[Path]:
+    """Those that nobody learns from; a set of one's own may have none."""
+    return sorted((folder / "held_out").glob("[!.]*"))
 
 
 def original_of(path: Path) -> Path:

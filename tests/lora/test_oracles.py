@@ -63,6 +63,20 @@ def test_head_is_pefts_lora_on_the_last_layer(model, three_sets, count):
     torch.testing.assert_close(ours.adapter.lora.A, theirs.A, rtol=0, atol=2e-3)
 
 
+def columns_by_autograd(features, classes, ours, loss_of) -> tuple[list[float], torch.Tensor]:
+    """Train B's columns of these classes on Adam, A as it is; loss_of what they add to logits."""
+    b = torch.zeros(4, len(classes), requires_grad=True)
+    optimizer, losses = torch.optim.Adam([b], lr=ours.settings.learning_rate), []
+    x = features.head_input @ ours.adapter.lora.A
+    for _ in range(ours.settings.epochs):
+        loss = loss_of(torch.zeros_like(features.logits).index_add(1, classes, x @ b))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses, b
+
+
 @pytest.mark.parametrize("count", [1, 5, 15])
 def test_guarded_follows_the_gradient_that_autograd_finds(model, three_sets, count):
     """B's columns of the taught classes, on Adam, A as it is, at half strength."""
@@ -71,17 +85,11 @@ def test_guarded_follows_the_gradient_that_autograd_finds(model, three_sets, cou
     *_, ours = fit(model, features, spec, settings)
 
     classes = features.labels.unique()
-    b = torch.zeros(4, len(classes), requires_grad=True)
-    optimizer, losses = torch.optim.Adam([b], lr=settings.learning_rate), []
-    x = features.head_input @ ours.adapter.lora.A
-    for _ in range(settings.epochs):
-        delta = torch.zeros_like(features.logits).index_add(1, classes, x @ b)
-        loss = F.cross_entropy(features.logits + FIT_STRENGTH * delta, features.labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
 
+    def loss_of(delta: torch.Tensor) -> torch.Tensor:
+        return F.cross_entropy(features.logits + FIT_STRENGTH * delta, features.labels)
+
+    losses, b = columns_by_autograd(features, classes, ours, loss_of)
     assert [point.loss for point in ours.points] == pytest.approx(losses, rel=1e-4, abs=1e-5)
     torch.testing.assert_close(ours.adapter.lora.B[:, classes], b.detach(), rtol=1e-3, atol=1e-3)
 
@@ -103,12 +111,9 @@ def test_guarded_weighs_classes_the_same_and_corrections_as_much_as_all_of_them(
     *_, ours = fit(model, features, AdapterSpec(model.name, Placement.GUARDED, 4), settings)
 
     classes = labels[labels >= 0].unique()
-    b = torch.zeros(4, len(classes), requires_grad=True)
-    optimizer, losses = torch.optim.Adam([b], lr=settings.learning_rate), []
-    x = features.head_input @ ours.adapter.lora.A
     parts = [features.pick(labels == label) for label in classes]
-    for _ in range(settings.epochs):
-        delta = torch.zeros_like(features.logits).index_add(1, classes, x @ b)
+
+    def loss_of(delta: torch.Tensor) -> torch.Tensor:
         answers = features.logits + FIT_STRENGTH * delta
         loss = torch.zeros(())
         for label, part in zip(classes, parts, strict=True):
@@ -119,10 +124,8 @@ def test_guarded_weighs_classes_the_same_and_corrections_as_much_as_all_of_them(
                 z[none].log_softmax(1) for z in (features.logits, features.logits + delta)
             )
             loss += (before.exp() * (before - after)).sum(1).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+        return loss
 
+    losses, b = columns_by_autograd(features, classes, ours, loss_of)
     assert [point.loss for point in ours.points] == pytest.approx(losses, rel=1e-4, abs=1e-5)
     torch.testing.assert_close(ours.adapter.lora.B[:, classes], b.detach(), rtol=1e-3, atol=1e-3)

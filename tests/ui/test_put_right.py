@@ -109,14 +109,18 @@ def put_right(page: Page) -> tuple[int, ...]:
     return tuple(map(int, TOLD.search(page.locator("#broken").inner_text()).groups()))
 
 
-def test_drawings_under_a_word_of_ones_own_are_not_its_look_alikes(page):
+def teach_goldfish_as(page: Page, word: str) -> None:
     page.get_by_role("button", name="Goldfish", exact=True).click()
-    expect(page.locator("#class-name input")).to_have_value("goldfish")
     box = page.locator("#class-name input")
-    box.fill("Nemo")
+    expect(box).to_have_value("goldfish")
+    box.fill(word)
     box.press("Enter")
-    expect(page.locator("#lesson-status")).to_contain_text("“Nemo”")
+    expect(page.locator("#lesson-status")).to_contain_text(f"“{word}”")
     train(page)
+
+
+def test_drawings_under_a_word_of_ones_own_are_not_its_look_alikes(page):
+    teach_goldfish_as(page, "Nemo")
     expect(page.locator("#broken")).to_contain_text("of a snail: ")
     expect(page.locator("#broken")).not_to_contain_text("of a goldfish")
     expect(page.locator("#results tbody tr")).to_contain_text("of 25")
@@ -163,13 +167,7 @@ def test_two_quick_clicks_put_right_once(page):
 
 def test_a_long_word_of_ones_own_stays_in_its_place_on_a_phone(page):
     page.set_viewport_size({"width": 390, "height": 844})
-    page.get_by_role("button", name="Goldfish", exact=True).click()
-    expect(page.locator("#class-name input")).to_have_value("goldfish")
-    box = page.locator("#class-name input")
-    box.fill("Überraschungsgästehäuserstraßenfischköfi")
-    box.press("Enter")
-    expect(page.locator("#lesson-status")).to_contain_text("straßenfischköfi")
-    train(page)
+    teach_goldfish_as(page, "Überraschungsgästehäuserstraßenfischköfi")
     expect(page.locator("#put-right")).to_be_visible()
 
     set_number(page, "strength", "2")
